@@ -1,0 +1,55 @@
+/** The ring as logic sees it: one entry per slot. `document.ts` makes it a message or JSON, with equal runs merged. */
+
+/** A process start of a node. */
+export interface NodeRef {
+  /** UUID, kept in the node's data directory. */
+  readonly id: string;
+  /** Counts the process starts on that directory, from 1. */
+  readonly incarnation: number;
+}
+
+/** A data node with a seat. */
+export interface RingNode {
+  readonly ref: NodeRef;
+  /** host:port */
+  readonly address: string;
+  /** The seat, 0..msn-1; no two nodes of a ring have the same. */
+  readonly label: number;
+}
+
+export interface SlotEntry {
+  /** Undefined: nobody has ever owned the slot. */
+  readonly owner: NodeRef | undefined;
+  /** Never falls. (owner, incarnation) changes => rises. */
+  readonly epoch: number;
+  /** Holds every acknowledged write; contains `owner` where there is one. */
+  readonly isr: readonly NodeRef[];
+  /** Never falls. isr or owner changes => rises. */
+  readonly isrSeq: number;
+}
+
+/** What can never change once the cluster was created. */
+export interface ClusterSettings {
+  readonly msn: number;
+  readonly hash: "fnv1a32";
+  readonly levels: number;
+}
+
+export interface Ring {
+  /** One more than the version it replaced. */
+  readonly version: number;
+  readonly clusterId: string;
+  readonly settings: ClusterSettings;
+  /** In order of label. */
+  readonly nodes: readonly RingNode[];
+  /** slots.length === settings.msn */
+  readonly slots: readonly SlotEntry[];
+  /** The master that wrote it, and how it recognises its own write after a lost reply. */
+  readonly writer: string;
+  readonly nonce: string;
+  readonly previousNonce: string;
+}
+
+export function sameRef(a: NodeRef | undefined, b: NodeRef | undefined): boolean {
+  return a?.id === b?.id && a?.incarnation === b?.incarnation;
+}
