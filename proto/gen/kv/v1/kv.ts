@@ -213,7 +213,7 @@ export interface Condition {
 /** Makes a write take effect at most once, however often it is sent. Without it a retry may repeat the write. */
 export interface WriteId {
   /** 16 bytes, a UUID version 7 that the client drew when it started. */
-  clientId: Buffer;
+  clientId: Uint8Array;
   /** Counts the client's writes, from 1. */
   sequence: number;
   /** The lowest sequence that the client still waits for; results below it are forgotten. */
@@ -223,25 +223,25 @@ export interface WriteId {
 }
 
 export interface GetRequest {
-  key: Buffer;
+  key: Uint8Array;
 }
 
 export interface GetReply {
   found: boolean;
-  value: Buffer;
+  value: Uint8Array;
   /** LSN of the write that made the value. */
   version: number;
 }
 
 export interface PutRequest {
-  key: Buffer;
-  value: Buffer;
+  key: Uint8Array;
+  value: Uint8Array;
   condition: Condition | undefined;
   writeId: WriteId | undefined;
 }
 
 export interface DeleteRequest {
-  key: Buffer;
+  key: Uint8Array;
   condition: Condition | undefined;
   writeId: WriteId | undefined;
 }
@@ -259,8 +259,8 @@ export interface Operation {
   /** Chosen by the client, unique among its unanswered operations on this stream. */
   id: number;
   kind: OperationKind;
-  key: Buffer;
-  value: Buffer;
+  key: Uint8Array;
+  value: Uint8Array;
   condition: Condition | undefined;
   sequence: number;
   retry: boolean;
@@ -268,7 +268,7 @@ export interface Operation {
 
 export interface OperationBatch {
   operations: Operation[];
-  clientId: Buffer;
+  clientId: Uint8Array;
   lowestUnfinished: number;
 }
 
@@ -277,7 +277,7 @@ export interface Reply {
   id: number;
   outcome: Outcome;
   found: boolean;
-  value: Buffer;
+  value: Uint8Array;
   version: number;
   epoch: number;
   error: ErrorDetail | undefined;
@@ -295,8 +295,8 @@ export interface DumpRequest {
 }
 
 export interface DumpEntry {
-  key: Buffer;
-  value: Buffer;
+  key: Uint8Array;
+  value: Uint8Array;
   version: number;
   slot: number;
 }
@@ -315,7 +315,7 @@ export interface WatchRingRequest {
 }
 
 export interface GetSlotRequest {
-  key: Buffer;
+  key: Uint8Array;
 }
 
 export interface GetSlotReply {
@@ -557,7 +557,7 @@ export const Condition = {
 };
 
 function createBaseWriteId(): WriteId {
-  return { clientId: Buffer.alloc(0), sequence: 0, lowestUnfinished: 0, retry: false };
+  return { clientId: new Uint8Array(0), sequence: 0, lowestUnfinished: 0, retry: false };
 }
 
 export const WriteId = {
@@ -589,7 +589,7 @@ export const WriteId = {
             break;
           }
 
-          message.clientId = reader.bytes() as Buffer;
+          message.clientId = reader.bytes();
           continue;
         case 2:
           if (tag !== 16) {
@@ -623,7 +623,7 @@ export const WriteId = {
 
   fromJSON(object: any): WriteId {
     return {
-      clientId: isSet(object.clientId) ? Buffer.from(bytesFromBase64(object.clientId)) : Buffer.alloc(0),
+      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : new Uint8Array(0),
       sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
       lowestUnfinished: isSet(object.lowestUnfinished) ? globalThis.Number(object.lowestUnfinished) : 0,
       retry: isSet(object.retry) ? globalThis.Boolean(object.retry) : false,
@@ -652,7 +652,7 @@ export const WriteId = {
   },
   fromPartial<I extends Exact<DeepPartial<WriteId>, I>>(object: I): WriteId {
     const message = createBaseWriteId();
-    message.clientId = object.clientId ?? Buffer.alloc(0);
+    message.clientId = object.clientId ?? new Uint8Array(0);
     message.sequence = object.sequence ?? 0;
     message.lowestUnfinished = object.lowestUnfinished ?? 0;
     message.retry = object.retry ?? false;
@@ -661,7 +661,7 @@ export const WriteId = {
 };
 
 function createBaseGetRequest(): GetRequest {
-  return { key: Buffer.alloc(0) };
+  return { key: new Uint8Array(0) };
 }
 
 export const GetRequest = {
@@ -684,7 +684,7 @@ export const GetRequest = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -696,7 +696,7 @@ export const GetRequest = {
   },
 
   fromJSON(object: any): GetRequest {
-    return { key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0) };
+    return { key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0) };
   },
 
   toJSON(message: GetRequest): unknown {
@@ -712,13 +712,13 @@ export const GetRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<GetRequest>, I>>(object: I): GetRequest {
     const message = createBaseGetRequest();
-    message.key = object.key ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
     return message;
   },
 };
 
 function createBaseGetReply(): GetReply {
-  return { found: false, value: Buffer.alloc(0), version: 0 };
+  return { found: false, value: new Uint8Array(0), version: 0 };
 }
 
 export const GetReply = {
@@ -754,7 +754,7 @@ export const GetReply = {
             break;
           }
 
-          message.value = reader.bytes() as Buffer;
+          message.value = reader.bytes();
           continue;
         case 3:
           if (tag !== 24) {
@@ -775,7 +775,7 @@ export const GetReply = {
   fromJSON(object: any): GetReply {
     return {
       found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
     };
   },
@@ -800,14 +800,14 @@ export const GetReply = {
   fromPartial<I extends Exact<DeepPartial<GetReply>, I>>(object: I): GetReply {
     const message = createBaseGetReply();
     message.found = object.found ?? false;
-    message.value = object.value ?? Buffer.alloc(0);
+    message.value = object.value ?? new Uint8Array(0);
     message.version = object.version ?? 0;
     return message;
   },
 };
 
 function createBasePutRequest(): PutRequest {
-  return { key: Buffer.alloc(0), value: Buffer.alloc(0), condition: undefined, writeId: undefined };
+  return { key: new Uint8Array(0), value: new Uint8Array(0), condition: undefined, writeId: undefined };
 }
 
 export const PutRequest = {
@@ -839,14 +839,14 @@ export const PutRequest = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
         case 2:
           if (tag !== 18) {
             break;
           }
 
-          message.value = reader.bytes() as Buffer;
+          message.value = reader.bytes();
           continue;
         case 3:
           if (tag !== 26) {
@@ -873,8 +873,8 @@ export const PutRequest = {
 
   fromJSON(object: any): PutRequest {
     return {
-      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       writeId: isSet(object.writeId) ? WriteId.fromJSON(object.writeId) : undefined,
     };
@@ -902,8 +902,8 @@ export const PutRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<PutRequest>, I>>(object: I): PutRequest {
     const message = createBasePutRequest();
-    message.key = object.key ?? Buffer.alloc(0);
-    message.value = object.value ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
+    message.value = object.value ?? new Uint8Array(0);
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -915,7 +915,7 @@ export const PutRequest = {
 };
 
 function createBaseDeleteRequest(): DeleteRequest {
-  return { key: Buffer.alloc(0), condition: undefined, writeId: undefined };
+  return { key: new Uint8Array(0), condition: undefined, writeId: undefined };
 }
 
 export const DeleteRequest = {
@@ -944,7 +944,7 @@ export const DeleteRequest = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
         case 2:
           if (tag !== 18) {
@@ -971,7 +971,7 @@ export const DeleteRequest = {
 
   fromJSON(object: any): DeleteRequest {
     return {
-      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       writeId: isSet(object.writeId) ? WriteId.fromJSON(object.writeId) : undefined,
     };
@@ -996,7 +996,7 @@ export const DeleteRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<DeleteRequest>, I>>(object: I): DeleteRequest {
     const message = createBaseDeleteRequest();
-    message.key = object.key ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -1100,8 +1100,8 @@ function createBaseOperation(): Operation {
   return {
     id: 0,
     kind: 0,
-    key: Buffer.alloc(0),
-    value: Buffer.alloc(0),
+    key: new Uint8Array(0),
+    value: new Uint8Array(0),
     condition: undefined,
     sequence: 0,
     retry: false,
@@ -1160,14 +1160,14 @@ export const Operation = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
         case 4:
           if (tag !== 34) {
             break;
           }
 
-          message.value = reader.bytes() as Buffer;
+          message.value = reader.bytes();
           continue;
         case 5:
           if (tag !== 42) {
@@ -1203,8 +1203,8 @@ export const Operation = {
     return {
       id: isSet(object.id) ? globalThis.Number(object.id) : 0,
       kind: isSet(object.kind) ? operationKindFromJSON(object.kind) : 0,
-      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
       retry: isSet(object.retry) ? globalThis.Boolean(object.retry) : false,
@@ -1244,8 +1244,8 @@ export const Operation = {
     const message = createBaseOperation();
     message.id = object.id ?? 0;
     message.kind = object.kind ?? 0;
-    message.key = object.key ?? Buffer.alloc(0);
-    message.value = object.value ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
+    message.value = object.value ?? new Uint8Array(0);
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -1256,7 +1256,7 @@ export const Operation = {
 };
 
 function createBaseOperationBatch(): OperationBatch {
-  return { operations: [], clientId: Buffer.alloc(0), lowestUnfinished: 0 };
+  return { operations: [], clientId: new Uint8Array(0), lowestUnfinished: 0 };
 }
 
 export const OperationBatch = {
@@ -1292,7 +1292,7 @@ export const OperationBatch = {
             break;
           }
 
-          message.clientId = reader.bytes() as Buffer;
+          message.clientId = reader.bytes();
           continue;
         case 3:
           if (tag !== 24) {
@@ -1315,7 +1315,7 @@ export const OperationBatch = {
       operations: globalThis.Array.isArray(object?.operations)
         ? object.operations.map((e: any) => Operation.fromJSON(e))
         : [],
-      clientId: isSet(object.clientId) ? Buffer.from(bytesFromBase64(object.clientId)) : Buffer.alloc(0),
+      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : new Uint8Array(0),
       lowestUnfinished: isSet(object.lowestUnfinished) ? globalThis.Number(object.lowestUnfinished) : 0,
     };
   },
@@ -1340,14 +1340,14 @@ export const OperationBatch = {
   fromPartial<I extends Exact<DeepPartial<OperationBatch>, I>>(object: I): OperationBatch {
     const message = createBaseOperationBatch();
     message.operations = object.operations?.map((e) => Operation.fromPartial(e)) || [];
-    message.clientId = object.clientId ?? Buffer.alloc(0);
+    message.clientId = object.clientId ?? new Uint8Array(0);
     message.lowestUnfinished = object.lowestUnfinished ?? 0;
     return message;
   },
 };
 
 function createBaseReply(): Reply {
-  return { id: 0, outcome: 0, found: false, value: Buffer.alloc(0), version: 0, epoch: 0, error: undefined };
+  return { id: 0, outcome: 0, found: false, value: new Uint8Array(0), version: 0, epoch: 0, error: undefined };
 }
 
 export const Reply = {
@@ -1409,7 +1409,7 @@ export const Reply = {
             break;
           }
 
-          message.value = reader.bytes() as Buffer;
+          message.value = reader.bytes();
           continue;
         case 5:
           if (tag !== 40) {
@@ -1446,7 +1446,7 @@ export const Reply = {
       id: isSet(object.id) ? globalThis.Number(object.id) : 0,
       outcome: isSet(object.outcome) ? outcomeFromJSON(object.outcome) : 0,
       found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
@@ -1487,7 +1487,7 @@ export const Reply = {
     message.id = object.id ?? 0;
     message.outcome = object.outcome ?? 0;
     message.found = object.found ?? false;
-    message.value = object.value ?? Buffer.alloc(0);
+    message.value = object.value ?? new Uint8Array(0);
     message.version = object.version ?? 0;
     message.epoch = object.epoch ?? 0;
     message.error = (object.error !== undefined && object.error !== null)
@@ -1643,7 +1643,7 @@ export const DumpRequest = {
 };
 
 function createBaseDumpEntry(): DumpEntry {
-  return { key: Buffer.alloc(0), value: Buffer.alloc(0), version: 0, slot: 0 };
+  return { key: new Uint8Array(0), value: new Uint8Array(0), version: 0, slot: 0 };
 }
 
 export const DumpEntry = {
@@ -1675,14 +1675,14 @@ export const DumpEntry = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
         case 2:
           if (tag !== 18) {
             break;
           }
 
-          message.value = reader.bytes() as Buffer;
+          message.value = reader.bytes();
           continue;
         case 3:
           if (tag !== 24) {
@@ -1709,8 +1709,8 @@ export const DumpEntry = {
 
   fromJSON(object: any): DumpEntry {
     return {
-      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
-      value: isSet(object.value) ? Buffer.from(bytesFromBase64(object.value)) : Buffer.alloc(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
       slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
     };
@@ -1738,8 +1738,8 @@ export const DumpEntry = {
   },
   fromPartial<I extends Exact<DeepPartial<DumpEntry>, I>>(object: I): DumpEntry {
     const message = createBaseDumpEntry();
-    message.key = object.key ?? Buffer.alloc(0);
-    message.value = object.value ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
+    message.value = object.value ?? new Uint8Array(0);
     message.version = object.version ?? 0;
     message.slot = object.slot ?? 0;
     return message;
@@ -1906,7 +1906,7 @@ export const WatchRingRequest = {
 };
 
 function createBaseGetSlotRequest(): GetSlotRequest {
-  return { key: Buffer.alloc(0) };
+  return { key: new Uint8Array(0) };
 }
 
 export const GetSlotRequest = {
@@ -1929,7 +1929,7 @@ export const GetSlotRequest = {
             break;
           }
 
-          message.key = reader.bytes() as Buffer;
+          message.key = reader.bytes();
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -1941,7 +1941,7 @@ export const GetSlotRequest = {
   },
 
   fromJSON(object: any): GetSlotRequest {
-    return { key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0) };
+    return { key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0) };
   },
 
   toJSON(message: GetSlotRequest): unknown {
@@ -1957,7 +1957,7 @@ export const GetSlotRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<GetSlotRequest>, I>>(object: I): GetSlotRequest {
     const message = createBaseGetSlotRequest();
-    message.key = object.key ?? Buffer.alloc(0);
+    message.key = object.key ?? new Uint8Array(0);
     return message;
   },
 };
@@ -2767,11 +2767,28 @@ export const RoutingDefinition = {
 } as const;
 
 function bytesFromBase64(b64: string): Uint8Array {
-  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
 }
 
 function base64FromBytes(arr: Uint8Array): string {
-  return globalThis.Buffer.from(arr).toString("base64");
+  if ((globalThis as any).Buffer) {
+    return globalThis.Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
 }
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
