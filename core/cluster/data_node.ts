@@ -1,0 +1,222 @@
+import type { FreezeReply, FreezeRequest } from "../../proto/gen/kv/v1/cluster.ts";
+import type { SlotStatus, StatusReply } from "../../proto/gen/kv/v1/kv.ts";
+import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
+import { KvError } from "../platform/errors.ts";
+import type { Address, Listener, Services } from "../platform/ports.ts";
+import { ringFromMessage } from "../ring/document.ts";
+import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
+import { checkSameSettings } from "../ring/settings.ts";
+import { bindHealth, HealthState } from "../rpc/health.ts";
+import { cluster } from "../rpc/methods.ts";
+import { Engine } from "../storage/engine.ts";
+import { bindKv } from "./kv_service.ts";
+import { Membership } from "./membership.ts";
+import { Operations } from "./operations.ts";
+import { pathsBelow } from "./paths.ts";
+import { RingKeeper } from "./ring_keeper.ts";
+import { type RoleOptions, settingsOf, VERSION } from "./role.ts";
+import { bindRouting } from "./routing_service.ts";
+import { SessionKeeper } from "./session_keeper.ts";
+import { SlotTable } from "./slot_table.ts";
+
+export interface DataNodeOptions extends RoleOptions {
+  /** The data directory. */
+  readonly folder: string;
+}
+
+/** A data node: owns slots and serves their keys. Needs neither master nor coordinator to go on serving. */
+export class DataNode {
+  /** Resolves when the node has ended: with the reason if it was not asked to. */
+  readonly stopped: Promise<Error | undefined>;
+
+  readonly #options: DataNodeOptions;
+  readonly #rings = new RingKeeper();
+  readonly #health = new HealthState();
+  readonly #stopped = Promise.withResolvers<Error | undefined>();
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #startedMs: number;
+  #stopping: Promise<void> | undefined;
+  #engine!: Engine;
+  #slots!: SlotTable;
+  #listener!: Listener;
+  #membership!: Membership;
+  #keeper!: SessionKeeper;
+
+  constructor(options: DataNodeOptions) {
+    this.#options = options;
+    this.#startedMs = options.world.clock.monotonicMs();
+    this.stopped = this.#stopped.promise;
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** With the port that was taken; only after {@link start}. */
+  get address(): Address {
+    return this.#listener.address;
+  }
+
+  get self(): NodeRef {
+    return { id: this.#engine.nodeId, incarnation: this.#engine.incarnation };
+  }
+
+  /** For checkers: whether an operation on the slot would be answered now, and in which epoch. */
+  answersIn(slot: number): number | undefined {
+    const owner = this.#slots.owner(slot);
+    return owner?.state === "serving" ? owner.epoch : undefined;
+  }
+
+  /** Resolves when the ring lists this process and it serves its slots; rejects when it cannot or may not. */
+  async start(): Promise<void> {
+    const { world, config, folder, address, coordinator } = this.#options;
+    const { clock, random, disk, log, transport } = world;
+    const settings = settingsOf(config);
+    this.#engine = await Engine.open({
+      clock,
+      random,
+      disk,
+      log,
+      folder,
+      clusterId: undefined,
+      settings,
+      limits: config,
+    });
+    try {
+      this.#slots = new SlotTable(this.#engine, this.self, settings.msn, config.clientsMax, log);
+      this.#engine.onDurable(() => this.#lookWhetherReady());
+      this.#engine.onFailure((error) => this.#fail(error));
+      this.#rings.onRing((ring) => this.#adopt(ring));
+      this.#listener = await transport.listen(address, (services) => this.#bind(services));
+    } catch (error) {
+      await this.#engine.close();
+      throw error;
+    }
+    this.#membership = new Membership({
+      clock,
+      random,
+      log,
+      paths: pathsBelow(config.root),
+      address: this.address,
+      self: this.self,
+      rings: this.#rings,
+      refused: (reason) =>
+        this.#fail(new KvError("refused", `the master does not take this node in: ${reason}`)),
+      unreadable: (error) => this.#fail(error),
+    });
+    this.#keeper = new SessionKeeper(coordinator, clock, random, log, this.#membership);
+    this.#keeper.start();
+    await this.#ready.promise;
+  }
+
+  /** Stops serving, makes a checkpoint and lets go of the folder. The slots stay ours and wait for our return. */
+  stop(): Promise<void> {
+    return this.#stop(undefined);
+  }
+
+  #stop(error: Error | undefined): Promise<void> {
+    this.#stopping ??= this.#shutDown().then(() => this.#stopped.resolve(error), this.#stopped.resolve);
+    return this.#stopping;
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#health.set(false);
+    this.#ready.reject(new KvError("unavailable", "the node was stopped before it was ready"));
+    await this.#membership?.stop();
+    await this.#keeper?.stop();
+    await this.#listener.close();
+    await this.#engine.close();
+  }
+
+  #fail(error: Error): void {
+    this.#options.world.log("error", "the data node stops", { error: error.message });
+    this.#ready.reject(error);
+    this.#stop(error);
+  }
+
+  #bind(services: Services): void {
+    const operations = new Operations(this.#engine, this.#slots, this.#options.config);
+    bindKv(services, this.#engine, this.#slots, operations);
+    bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
+    bindHealth(services, this.#health);
+    services.unary(cluster.freeze, (request) => this.#freeze(request));
+    services.unary(cluster.offerRing, (message) => this.#offer(message));
+  }
+
+  #adopt(ring: Ring): void {
+    const { config } = this.#options;
+    try {
+      checkSameSettings(settingsOf(config), ring.settings);
+      this.#engine.adoptCluster(ring.clusterId, ring.settings);
+    } catch (error) {
+      return this.#fail(error as Error);
+    }
+    this.#slots.adopt(ring);
+    this.#lookWhetherReady();
+  }
+
+  #lookWhetherReady(): void {
+    const { ring } = this.#rings;
+    if (this.#health.serving || ring === undefined || this.#stopping !== undefined) return;
+    if (!ring.nodes.some((node) => sameRef(node.ref, this.self))) return;
+    if (this.#slots.owned().some((slot) => this.#slots.owner(slot)?.state === "starting")) return;
+    this.#health.set(true);
+    this.#ready.resolve();
+  }
+
+  #freeze({ owner, ringVersion, slots }: FreezeRequest): FreezeReply {
+    if (!sameRef(owner, this.self)) {
+      throw new KvError(
+        "refused",
+        `meant for node ${owner?.id}, incarnation ${owner?.incarnation}, not for this one`,
+      );
+    }
+    return { written: this.#slots.freeze(slots, ringVersion) };
+  }
+
+  /** Only of our cluster; another one's master may have found our port. */
+  #offer(message: RingMessage): { ringVersion: number } {
+    const ring = ringFromMessage(message);
+    const { clusterId } = this.#engine;
+    if (clusterId !== undefined && ring.clusterId === clusterId) this.#rings.offer(ring);
+    return { ringVersion: this.#rings.version };
+  }
+
+  #ping() {
+    return { role: "data", active: this.#health.serving, ringVersion: this.#rings.version, node: this.self };
+  }
+
+  #status(): StatusReply {
+    const { clock } = this.#options.world;
+    return {
+      role: "data",
+      address: this.address,
+      node: this.self,
+      active: this.#health.serving,
+      ringVersion: this.#rings.version,
+      coordinator: this.#keeper?.state ?? "suspended",
+      slots: this.#ownSlots(),
+      uptimeMs: clock.monotonicMs() - this.#startedMs,
+      version: VERSION,
+      writer: this.#rings.ring?.writer ?? "",
+    };
+  }
+
+  #ownSlots(): SlotStatus[] {
+    const { ring } = this.#rings;
+    return (ring?.slots ?? []).flatMap((entry, slot) => {
+      if (entry.owner?.id !== this.#engine.nodeId) return [];
+      const { lastLsn, committedLsn, keys, bytes, damage } = this.#engine.slot(slot);
+      const owner = this.#slots.owner(slot);
+      const serving = owner?.state === "serving";
+      const reason = damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
+      return [{
+        slot,
+        epoch: entry.epoch,
+        lastLsn,
+        committedLsn,
+        keys,
+        bytes,
+        serving,
+        reason: serving ? "" : reason,
+      }];
+    });
+  }
+}

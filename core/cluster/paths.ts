@@ -1,0 +1,32 @@
+/** Where things stand below the root in the coordinator. */
+export interface Paths {
+  readonly root: string;
+  /** One ephemeral node per live process, named by its address. */
+  readonly masters: string;
+  readonly dataNodes: string;
+  readonly masterLock: string;
+  readonly registerLock: string;
+  /** The ring document. */
+  readonly ring: string;
+}
+
+export function pathsBelow(root: string): Paths {
+  return {
+    root,
+    masters: `${root}/master`,
+    dataNodes: `${root}/data`,
+    masterLock: `${root}/lock/master`,
+    registerLock: `${root}/lock/register`,
+    ring: `${root}/ring`,
+  };
+}
+
+/** Creates the folders of the tree. */
+export async function ensurePaths(
+  session: { ensurePath(path: string): Promise<void> },
+  paths: Paths,
+): Promise<void> {
+  for (const path of [paths.masters, paths.dataNodes, paths.masterLock, paths.registerLock]) {
+    await session.ensurePath(path);
+  }
+}

@@ -1,0 +1,48 @@
+import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
+import type { Address } from "../platform/ports.ts";
+import { formatRegistration, parseRegistration, type Registered, type Registration } from "./registration.ts";
+
+/**
+ * Looks after the ephemeral node `<folder>/<address>` that says that this process lives. Returns what stands there
+ * now; rejects when the address is still taken by another session (of an earlier process, which will expire) or a
+ * call fails: try again.
+ */
+export async function ensurePresence(
+  session: Session,
+  folder: string,
+  address: Address,
+  own: Registration,
+  changed: () => void,
+): Promise<Registered> {
+  const path = `${folder}/${address}`;
+  const found = await session.get(path, changed);
+  if (found === undefined) {
+    await session.create(path, formatRegistration(own), "ephemeral");
+    return await ensurePresence(session, folder, address, own, changed);
+  }
+  const registration = parseRegistration(found.data);
+  if (found.stat.ephemeralOwner === session.id && registration !== undefined) {
+    return { ...registration, address, path, version: found.stat.version };
+  }
+  if (registration?.ref.id === own.ref.id) {
+    // Left over from an earlier session of this very node, whose folder nobody else can have.
+    await session.remove(path, found.stat.version);
+  }
+  throw new CoordinatorError("node-exists", path, "the address is registered by another session");
+}
+
+/** All registrations in the folder; `changed` is called when one comes, goes or changes. */
+export async function listPresent(
+  session: Session,
+  folder: string,
+  changed: () => void,
+): Promise<Registered[]> {
+  const addresses = await session.children(folder, changed);
+  const found = await Promise.all(addresses.map(async (address) => {
+    const path = `${folder}/${address}`;
+    const node = await session.get(path, changed);
+    const registration = node && parseRegistration(node.data);
+    return registration && { ...registration, address, path, version: node.stat.version };
+  }));
+  return found.filter((registered) => registered !== undefined);
+}

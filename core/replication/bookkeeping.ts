@@ -1,0 +1,48 @@
+/** Records that change no key: what is remembered of clients' writes, and what is forgotten. */
+
+import { bytesFromBinary } from "../platform/binary.ts";
+import { type ClientSessions, type LogRecord, noteValue, RecordKind } from "../storage/engine.ts";
+import type { WriteRequest } from "./write.ts";
+
+/** A record without key and client. */
+function bare(slot: number, epoch: number, lsn: number) {
+  return { slot, epoch, lsn, key: "", hash: 0, sequence: 0, lowestUnfinished: 0, outcome: 0 };
+}
+
+/** Keeps the answer of a write that changed nothing. */
+export function noteRecord(
+  slot: number,
+  epoch: number,
+  lsn: number,
+  version: number,
+  outcome: number,
+  { clientId, sequence, lowestUnfinished }: WriteRequest,
+): LogRecord {
+  const value = noteValue(version);
+  const kind = RecordKind.Note;
+  return { ...bare(slot, epoch, lsn), kind, value, clientId, sequence, lowestUnfinished, outcome };
+}
+
+/** Drops the clients; `dropped` are their ids, at least one. */
+export function forgetRecord(
+  slot: number,
+  epoch: number,
+  lsn: number,
+  dropped: readonly string[],
+): LogRecord {
+  const largest = dropped.reduce((a, b) => (a > b ? a : b));
+  const value = bytesFromBinary(dropped.join(""));
+  return { ...bare(slot, epoch, lsn), kind: RecordKind.Forget, value, clientId: largest };
+}
+
+/** The clients to forget so that half of `clientsMax` stay: the longest idle ones that wait for nothing. */
+export function chooseForgotten(
+  sessions: ClientSessions,
+  clientsMax: number,
+  busy: (clientId: string) => boolean,
+): string[] {
+  const idle = [...sessions.entries()].filter(([id]) => !busy(id));
+  idle.sort(([, a], [, b]) => a.lastLsn - b.lastLsn);
+  const excess = sessions.size - Math.floor(clientsMax / 2);
+  return idle.slice(0, Math.max(0, excess)).map(([id]) => id);
+}

@@ -1,0 +1,98 @@
+import type { Waiter } from "./write.ts";
+
+/** A record that was appended and is not committed yet. */
+export interface PendingRecord {
+  readonly lsn: number;
+  /** Binary string; "" for a record that changes no key. */
+  readonly key: string;
+  /** Whether the key has a value after this record. */
+  readonly exists: boolean;
+  readonly outcome: number;
+  /** The version that the answer carries: the record's LSN, or the present value's where nothing is changed. */
+  readonly version: number;
+  readonly clientId: string;
+  readonly sequence: number;
+  readonly waiter: Waiter;
+  /** Retries of the same write, and answers that change nothing and were decided on the state this record makes. */
+  others: Waiter[] | undefined;
+}
+
+/** Calls `tell` for everybody who waits for the record. */
+export function tellWaiters(record: PendingRecord, tell: (waiter: Waiter) => void): void {
+  tell(record.waiter);
+  record.others?.forEach(tell);
+}
+
+export function addWaiter(record: PendingRecord, waiter: Waiter): void {
+  if (record.others === undefined) record.others = [waiter];
+  else record.others.push(waiter);
+}
+
+/** A slot's records between append and commit: what is decided on, and who waits for it. */
+export class PendingRecords {
+  /** In LSN order; those before `#head` are gone. */
+  #queue: PendingRecord[] = [];
+  #head = 0;
+  /** The last record of each key. */
+  readonly #byKey = new Map<string, PendingRecord>();
+  readonly #byWriteId = new Map<string, Map<number, PendingRecord>>();
+
+  get size(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  last(key: string): PendingRecord | undefined {
+    return this.#byKey.get(key);
+  }
+
+  ofWrite(clientId: string, sequence: number): PendingRecord | undefined {
+    return this.#byWriteId.get(clientId)?.get(sequence);
+  }
+
+  hasClient(clientId: string): boolean {
+    return this.#byWriteId.has(clientId);
+  }
+
+  add(record: PendingRecord): void {
+    this.#queue.push(record);
+    if (record.key !== "") this.#byKey.set(record.key, record);
+    if (record.clientId === "") return;
+    const writes = this.#byWriteId.get(record.clientId);
+    if (writes === undefined) this.#byWriteId.set(record.clientId, new Map([[record.sequence, record]]));
+    else writes.set(record.sequence, record);
+  }
+
+  /** Takes out the oldest record when its LSN is `throughLsn` or below. */
+  takeThrough(throughLsn: number): PendingRecord | undefined {
+    const record = this.#queue[this.#head];
+    if (record === undefined || record.lsn > throughLsn) return undefined;
+    this.#head++;
+    if (this.#head === this.#queue.length || this.#head > 4096) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#forget(record);
+    return record;
+  }
+
+  /** Takes out all records from `fromLsn` on, oldest first. */
+  takeFrom(fromLsn: number): PendingRecord[] {
+    const rest = this.#queue.slice(this.#head);
+    const taken = rest.filter((record) => record.lsn >= fromLsn);
+    this.#queue = rest.filter((record) => record.lsn < fromLsn);
+    this.#head = 0;
+    for (const record of taken) this.#forget(record);
+    for (const record of this.#queue) {
+      if (record.key !== "") this.#byKey.set(record.key, record);
+    }
+    return taken;
+  }
+
+  #forget(record: PendingRecord): void {
+    if (this.#byKey.get(record.key) === record) this.#byKey.delete(record.key);
+    const writes = this.#byWriteId.get(record.clientId);
+    if (writes === undefined) return;
+    writes.delete(record.sequence);
+    if (writes.size === 0) this.#byWriteId.delete(record.clientId);
+  }
+}
