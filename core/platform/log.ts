@@ -9,11 +9,19 @@ export function stderrLog(least: LogLevel, name: string): Log {
     if (ORDER.indexOf(level) < ORDER.indexOf(least)) return;
     const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${formatValue(value)}`).join("");
     const line = `${new Date().toISOString()} ${level} ${name}: ${message}${pairs}\n`;
-    Deno.stderr.writeSync(encoder.encode(line));
+    try {
+      Deno.stderr.writeSync(encoder.encode(line));
+    } catch {
+      // Whoever read the messages has gone. That is no reason for a server to end.
+    }
   };
 }
 
 function formatValue(value: unknown): string {
-  const text = typeof value === "string" ? value : value instanceof Error ? value.message : JSON.stringify(value);
+  const text = typeof value === "string"
+    ? value
+    : value instanceof Error
+    ? value.message
+    : JSON.stringify(value);
   return /[\s"]/.test(text ?? "") ? JSON.stringify(text) : String(text);
 }

@@ -87,7 +87,11 @@ export type Address = string;
 export interface Method<Q, A> {
   /** `/kv.v1.Service/Method` */
   readonly path: string;
+  /** Whether many requests, or many replies, may come; two times false is a unary method. */
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
   readonly encodeRequest: (message: Q) => Uint8Array;
+  /** Throws on bytes that are no such message. Byte fields are views into `bytes`: copy what is kept for longer. */
   readonly decodeRequest: (bytes: Uint8Array) => Q;
   readonly encodeReply: (message: A) => Uint8Array;
   readonly decodeReply: (bytes: Uint8Array) => A;

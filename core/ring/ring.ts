@@ -50,6 +50,7 @@ export interface Ring {
   readonly previousNonce: string;
 }
 
+/** Whether both are the same process start, or both undefined. */
 export function sameRef(a: NodeRef | undefined, b: NodeRef | undefined): boolean {
   return a?.id === b?.id && a?.incarnation === b?.incarnation;
 }
