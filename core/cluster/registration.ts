@@ -17,6 +17,7 @@ export interface Registered extends Registration {
   readonly version: number;
 }
 
+/** The text of the ephemeral node. */
 export function formatRegistration({ ref, label, refused }: Registration): string {
   return JSON.stringify({ id: ref.id, incarnation: ref.incarnation, label, refused });
 }

@@ -11,6 +11,7 @@ export interface StoredRing {
   readonly nodeVersion: number;
 }
 
+/** The ring that stands at `path`, undefined when there is none. Throws `invalid` when it cannot be understood. */
 export async function readRing(
   session: Session,
   path: string,

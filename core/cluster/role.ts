@@ -15,6 +15,7 @@ export interface RoleOptions {
 /** Shown by `kv --version` and in every status. */
 export const VERSION = "0.1.0";
 
+/** What the configuration says of the cluster as a whole. */
 export function settingsOf(config: Config): ClusterSettings {
   return { msn: config.msn, hash: "fnv1a32", levels: config.levels };
 }

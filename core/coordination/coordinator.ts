@@ -27,7 +27,10 @@ export interface NodeData {
 
 export type CreateMode = "persistent" | "ephemeral" | "ephemeral-sequential";
 
-/** One step of a transaction. A `version` of -1 would match any; it is not allowed here: name what was read. */
+/**
+ * One step of a transaction. A `version` of -1 would match any; it is not allowed here: name what was read. Nor is 0
+ * inside a transaction, which ZooKeeper's client library takes for -1: write a node once more after creating it.
+ */
 export type Operation =
   | { readonly kind: "check"; readonly path: string; readonly version?: number }
   | { readonly kind: "create"; readonly path: string; readonly data: string; readonly mode: CreateMode }
@@ -57,9 +60,12 @@ export interface Session {
   ensurePath(path: string): Promise<void>;
   /** Returns the path made, which for sequential nodes ends in ten digits. */
   create(path: string, data: string, mode: CreateMode): Promise<string>;
-  /** Undefined when there is no such node. `changed` is called at most once, when data or existence changes: a hint. */
+  /**
+   * Undefined when there is no such node. `changed` is called at most once, when data or existence changes, or when
+   * that may have been missed: a hint. The same function given again is one watch: pass the same one at each look.
+   */
   get(path: string, changed?: () => void): Promise<NodeData | undefined>;
-  /** Names of the children, sorted; `changed` is called at most once, when a child comes or goes: a hint. */
+  /** Names of the children, sorted, or `no-node`; `changed` as in {@link get}, when a child comes or goes. */
   children(path: string, changed?: () => void): Promise<string[]>;
   /** `version` must be one that was read; rejects with `bad-version` when the node has another. */
   set(path: string, data: string, version: number): Promise<Stat>;
@@ -80,9 +86,15 @@ export type CoordinatorFault =
   | "too-large"
   | "bad-arguments";
 
+/** Why a call failed; `path` is the node it was about. */
 export class CoordinatorError extends Error {
   override name = "CoordinatorError";
-  constructor(readonly fault: CoordinatorFault, readonly path: string, message?: string, options?: ErrorOptions) {
+  constructor(
+    readonly fault: CoordinatorFault,
+    readonly path: string,
+    message?: string,
+    options?: ErrorOptions,
+  ) {
     super(`${message ?? fault}: ${path}`, options);
   }
 }

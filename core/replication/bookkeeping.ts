@@ -1,7 +1,8 @@
 /** Records that change no key: what is remembered of clients' writes, and what is forgotten. */
 
 import { bytesFromBinary } from "../platform/binary.ts";
-import { type ClientSessions, type LogRecord, noteValue, RecordKind } from "../storage/engine.ts";
+import { type LogRecord, noteValue, RecordKind } from "../storage/record.ts";
+import type { ClientSessions } from "../storage/sessions.ts";
 import type { WriteRequest } from "./write.ts";
 
 /** A record without key and client. */

@@ -23,6 +23,7 @@ export function tellWaiters(record: PendingRecord, tell: (waiter: Waiter) => voi
   record.others?.forEach(tell);
 }
 
+/** Somebody more who waits for the record. */
 export function addWaiter(record: PendingRecord, waiter: Waiter): void {
   if (record.others === undefined) record.others = [waiter];
   else record.others.push(waiter);

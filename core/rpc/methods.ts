@@ -13,7 +13,9 @@ interface Codec<M> {
 interface MethodDefinition {
   readonly name: string;
   readonly requestType: Codec<unknown>;
+  readonly requestStream: boolean;
   readonly responseType: Codec<unknown>;
+  readonly responseStream: boolean;
 }
 
 interface ServiceDefinition {
@@ -35,6 +37,8 @@ function methodsOf<S extends ServiceDefinition>(service: S): MethodsOf<S> {
     const { requestType: request, responseType: reply } = definition;
     const method: Method<unknown, unknown> = {
       path: `/${service.fullName}/${definition.name}`,
+      requestStream: definition.requestStream,
+      responseStream: definition.responseStream,
       encodeRequest: (message) => request.encode(message).finish(),
       decodeRequest: (bytes) => request.decode(bytes),
       encodeReply: (message) => reply.encode(message).finish(),

@@ -177,9 +177,13 @@ Deno.test("'nothing changed' of an earlier sending is ignored: the later one may
   world.network.settings.latencyMsMin = 50;
   const put = client.put(KEY_A, "1", { ifAbsent: true });
   await world.runUntil(() => a.operations.length === 2);
-  // The old owner's "condition failed" is on its way; the new owner executes the retry, and answers later.
-  world.network.settings.latencyMsMin = 100;
-  b.script = () => CREATED;
+  await world.runMs(1);
+  // The old owner's "condition failed" is on its way when the new owner executes the retry, and answers later.
+  world.network.settings.latencyMsMin = 1;
+  b.script = () => {
+    world.network.settings.latencyMsMin = 100;
+    return CREATED;
+  };
   masters[0].offer(ringOf(2, [a.node, b.node], () => b.node));
   assertEquals((await world.run(put)).outcome, "created");
 });

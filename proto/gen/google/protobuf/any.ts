@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import _m0 from "protobufjs/minimal";
+import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
 
 /**
  * `Any` contains an arbitrary serialized protocol buffer message along with a
@@ -77,7 +78,7 @@ export interface Any {
 }
 
 function createBaseAny(): Any {
-  return { typeUrl: "", value: new Uint8Array(0) };
+  return { typeUrl: "", value: EMPTY_BYTES };
 }
 
 export const Any = {
@@ -124,7 +125,7 @@ export const Any = {
   fromJSON(object: any): Any {
     return {
       typeUrl: isSet(object.typeUrl) ? globalThis.String(object.typeUrl) : "",
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
     };
   },
 
@@ -145,7 +146,7 @@ export const Any = {
   fromPartial<I extends Exact<DeepPartial<Any>, I>>(object: I): Any {
     const message = createBaseAny();
     message.typeUrl = object.typeUrl ?? "";
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? EMPTY_BYTES;
     return message;
   },
 };

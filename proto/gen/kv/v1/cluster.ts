@@ -7,6 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
+import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
 import { NodeRef, Ring } from "./ring.ts";
 
 export interface FreezeRequest {
@@ -67,7 +68,7 @@ export const FreezeRequest = {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
         case 3:
           if (tag === 24) {
@@ -226,7 +227,7 @@ export const OfferRingReply = {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {

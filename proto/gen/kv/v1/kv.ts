@@ -7,6 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
+import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
 import { NodeRef, Ring, RingNode } from "./ring.ts";
 
 export enum ErrorCode {
@@ -22,6 +23,7 @@ export enum ErrorCode {
   NOT_AUTHORISED = 9,
   REFUSED = 10,
   INTERNAL = 11,
+  UNREACHABLE = 12,
 }
 
 export function errorCodeFromJSON(object: any): ErrorCode {
@@ -62,6 +64,9 @@ export function errorCodeFromJSON(object: any): ErrorCode {
     case 11:
     case "INTERNAL":
       return ErrorCode.INTERNAL;
+    case 12:
+    case "UNREACHABLE":
+      return ErrorCode.UNREACHABLE;
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorCode");
   }
@@ -93,6 +98,8 @@ export function errorCodeToJSON(object: ErrorCode): string {
       return "REFUSED";
     case ErrorCode.INTERNAL:
       return "INTERNAL";
+    case ErrorCode.UNREACHABLE:
+      return "UNREACHABLE";
     default:
       throw new globalThis.Error("Unrecognized enum value " + object + " for enum ErrorCode");
   }
@@ -423,7 +430,7 @@ export const ErrorDetail = {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -509,7 +516,7 @@ export const Condition = {
             break;
           }
 
-          message.kind = { $case: "version", version: longToNumber(reader.uint64() as Long) };
+          message.kind = { $case: "version", version: readUint64(reader) };
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -557,7 +564,7 @@ export const Condition = {
 };
 
 function createBaseWriteId(): WriteId {
-  return { clientId: new Uint8Array(0), sequence: 0, lowestUnfinished: 0, retry: false };
+  return { clientId: EMPTY_BYTES, sequence: 0, lowestUnfinished: 0, retry: false };
 }
 
 export const WriteId = {
@@ -596,14 +603,14 @@ export const WriteId = {
             break;
           }
 
-          message.sequence = longToNumber(reader.uint64() as Long);
+          message.sequence = readUint64(reader);
           continue;
         case 3:
           if (tag !== 24) {
             break;
           }
 
-          message.lowestUnfinished = longToNumber(reader.uint64() as Long);
+          message.lowestUnfinished = readUint64(reader);
           continue;
         case 4:
           if (tag !== 32) {
@@ -623,7 +630,7 @@ export const WriteId = {
 
   fromJSON(object: any): WriteId {
     return {
-      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : new Uint8Array(0),
+      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : EMPTY_BYTES,
       sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
       lowestUnfinished: isSet(object.lowestUnfinished) ? globalThis.Number(object.lowestUnfinished) : 0,
       retry: isSet(object.retry) ? globalThis.Boolean(object.retry) : false,
@@ -652,7 +659,7 @@ export const WriteId = {
   },
   fromPartial<I extends Exact<DeepPartial<WriteId>, I>>(object: I): WriteId {
     const message = createBaseWriteId();
-    message.clientId = object.clientId ?? new Uint8Array(0);
+    message.clientId = object.clientId ?? EMPTY_BYTES;
     message.sequence = object.sequence ?? 0;
     message.lowestUnfinished = object.lowestUnfinished ?? 0;
     message.retry = object.retry ?? false;
@@ -661,7 +668,7 @@ export const WriteId = {
 };
 
 function createBaseGetRequest(): GetRequest {
-  return { key: new Uint8Array(0) };
+  return { key: EMPTY_BYTES };
 }
 
 export const GetRequest = {
@@ -696,7 +703,7 @@ export const GetRequest = {
   },
 
   fromJSON(object: any): GetRequest {
-    return { key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0) };
+    return { key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES };
   },
 
   toJSON(message: GetRequest): unknown {
@@ -712,13 +719,13 @@ export const GetRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<GetRequest>, I>>(object: I): GetRequest {
     const message = createBaseGetRequest();
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
     return message;
   },
 };
 
 function createBaseGetReply(): GetReply {
-  return { found: false, value: new Uint8Array(0), version: 0 };
+  return { found: false, value: EMPTY_BYTES, version: 0 };
 }
 
 export const GetReply = {
@@ -761,7 +768,7 @@ export const GetReply = {
             break;
           }
 
-          message.version = longToNumber(reader.uint64() as Long);
+          message.version = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -775,7 +782,7 @@ export const GetReply = {
   fromJSON(object: any): GetReply {
     return {
       found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
     };
   },
@@ -800,14 +807,14 @@ export const GetReply = {
   fromPartial<I extends Exact<DeepPartial<GetReply>, I>>(object: I): GetReply {
     const message = createBaseGetReply();
     message.found = object.found ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? EMPTY_BYTES;
     message.version = object.version ?? 0;
     return message;
   },
 };
 
 function createBasePutRequest(): PutRequest {
-  return { key: new Uint8Array(0), value: new Uint8Array(0), condition: undefined, writeId: undefined };
+  return { key: EMPTY_BYTES, value: EMPTY_BYTES, condition: undefined, writeId: undefined };
 }
 
 export const PutRequest = {
@@ -873,8 +880,8 @@ export const PutRequest = {
 
   fromJSON(object: any): PutRequest {
     return {
-      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES,
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       writeId: isSet(object.writeId) ? WriteId.fromJSON(object.writeId) : undefined,
     };
@@ -902,8 +909,8 @@ export const PutRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<PutRequest>, I>>(object: I): PutRequest {
     const message = createBasePutRequest();
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
+    message.value = object.value ?? EMPTY_BYTES;
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -915,7 +922,7 @@ export const PutRequest = {
 };
 
 function createBaseDeleteRequest(): DeleteRequest {
-  return { key: new Uint8Array(0), condition: undefined, writeId: undefined };
+  return { key: EMPTY_BYTES, condition: undefined, writeId: undefined };
 }
 
 export const DeleteRequest = {
@@ -971,7 +978,7 @@ export const DeleteRequest = {
 
   fromJSON(object: any): DeleteRequest {
     return {
-      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES,
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       writeId: isSet(object.writeId) ? WriteId.fromJSON(object.writeId) : undefined,
     };
@@ -996,7 +1003,7 @@ export const DeleteRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<DeleteRequest>, I>>(object: I): DeleteRequest {
     const message = createBaseDeleteRequest();
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -1044,14 +1051,14 @@ export const WriteReply = {
             break;
           }
 
-          message.version = longToNumber(reader.uint64() as Long);
+          message.version = readUint64(reader);
           continue;
         case 3:
           if (tag !== 24) {
             break;
           }
 
-          message.epoch = longToNumber(reader.uint64() as Long);
+          message.epoch = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -1100,8 +1107,8 @@ function createBaseOperation(): Operation {
   return {
     id: 0,
     kind: 0,
-    key: new Uint8Array(0),
-    value: new Uint8Array(0),
+    key: EMPTY_BYTES,
+    value: EMPTY_BYTES,
     condition: undefined,
     sequence: 0,
     retry: false,
@@ -1181,7 +1188,7 @@ export const Operation = {
             break;
           }
 
-          message.sequence = longToNumber(reader.uint64() as Long);
+          message.sequence = readUint64(reader);
           continue;
         case 7:
           if (tag !== 56) {
@@ -1203,8 +1210,8 @@ export const Operation = {
     return {
       id: isSet(object.id) ? globalThis.Number(object.id) : 0,
       kind: isSet(object.kind) ? operationKindFromJSON(object.kind) : 0,
-      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES,
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
       condition: isSet(object.condition) ? Condition.fromJSON(object.condition) : undefined,
       sequence: isSet(object.sequence) ? globalThis.Number(object.sequence) : 0,
       retry: isSet(object.retry) ? globalThis.Boolean(object.retry) : false,
@@ -1244,8 +1251,8 @@ export const Operation = {
     const message = createBaseOperation();
     message.id = object.id ?? 0;
     message.kind = object.kind ?? 0;
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
+    message.value = object.value ?? EMPTY_BYTES;
     message.condition = (object.condition !== undefined && object.condition !== null)
       ? Condition.fromPartial(object.condition)
       : undefined;
@@ -1256,7 +1263,7 @@ export const Operation = {
 };
 
 function createBaseOperationBatch(): OperationBatch {
-  return { operations: [], clientId: new Uint8Array(0), lowestUnfinished: 0 };
+  return { operations: [], clientId: EMPTY_BYTES, lowestUnfinished: 0 };
 }
 
 export const OperationBatch = {
@@ -1299,7 +1306,7 @@ export const OperationBatch = {
             break;
           }
 
-          message.lowestUnfinished = longToNumber(reader.uint64() as Long);
+          message.lowestUnfinished = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -1315,7 +1322,7 @@ export const OperationBatch = {
       operations: globalThis.Array.isArray(object?.operations)
         ? object.operations.map((e: any) => Operation.fromJSON(e))
         : [],
-      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : new Uint8Array(0),
+      clientId: isSet(object.clientId) ? bytesFromBase64(object.clientId) : EMPTY_BYTES,
       lowestUnfinished: isSet(object.lowestUnfinished) ? globalThis.Number(object.lowestUnfinished) : 0,
     };
   },
@@ -1340,14 +1347,14 @@ export const OperationBatch = {
   fromPartial<I extends Exact<DeepPartial<OperationBatch>, I>>(object: I): OperationBatch {
     const message = createBaseOperationBatch();
     message.operations = object.operations?.map((e) => Operation.fromPartial(e)) || [];
-    message.clientId = object.clientId ?? new Uint8Array(0);
+    message.clientId = object.clientId ?? EMPTY_BYTES;
     message.lowestUnfinished = object.lowestUnfinished ?? 0;
     return message;
   },
 };
 
 function createBaseReply(): Reply {
-  return { id: 0, outcome: 0, found: false, value: new Uint8Array(0), version: 0, epoch: 0, error: undefined };
+  return { id: 0, outcome: 0, found: false, value: EMPTY_BYTES, version: 0, epoch: 0, error: undefined };
 }
 
 export const Reply = {
@@ -1416,14 +1423,14 @@ export const Reply = {
             break;
           }
 
-          message.version = longToNumber(reader.uint64() as Long);
+          message.version = readUint64(reader);
           continue;
         case 6:
           if (tag !== 48) {
             break;
           }
 
-          message.epoch = longToNumber(reader.uint64() as Long);
+          message.epoch = readUint64(reader);
           continue;
         case 7:
           if (tag !== 58) {
@@ -1446,7 +1453,7 @@ export const Reply = {
       id: isSet(object.id) ? globalThis.Number(object.id) : 0,
       outcome: isSet(object.outcome) ? outcomeFromJSON(object.outcome) : 0,
       found: isSet(object.found) ? globalThis.Boolean(object.found) : false,
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       error: isSet(object.error) ? ErrorDetail.fromJSON(object.error) : undefined,
@@ -1487,7 +1494,7 @@ export const Reply = {
     message.id = object.id ?? 0;
     message.outcome = object.outcome ?? 0;
     message.found = object.found ?? false;
-    message.value = object.value ?? new Uint8Array(0);
+    message.value = object.value ?? EMPTY_BYTES;
     message.version = object.version ?? 0;
     message.epoch = object.epoch ?? 0;
     message.error = (object.error !== undefined && object.error !== null)
@@ -1643,7 +1650,7 @@ export const DumpRequest = {
 };
 
 function createBaseDumpEntry(): DumpEntry {
-  return { key: new Uint8Array(0), value: new Uint8Array(0), version: 0, slot: 0 };
+  return { key: EMPTY_BYTES, value: EMPTY_BYTES, version: 0, slot: 0 };
 }
 
 export const DumpEntry = {
@@ -1689,7 +1696,7 @@ export const DumpEntry = {
             break;
           }
 
-          message.version = longToNumber(reader.uint64() as Long);
+          message.version = readUint64(reader);
           continue;
         case 4:
           if (tag !== 32) {
@@ -1709,8 +1716,8 @@ export const DumpEntry = {
 
   fromJSON(object: any): DumpEntry {
     return {
-      key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0),
-      value: isSet(object.value) ? bytesFromBase64(object.value) : new Uint8Array(0),
+      key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES,
+      value: isSet(object.value) ? bytesFromBase64(object.value) : EMPTY_BYTES,
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
       slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
     };
@@ -1738,8 +1745,8 @@ export const DumpEntry = {
   },
   fromPartial<I extends Exact<DeepPartial<DumpEntry>, I>>(object: I): DumpEntry {
     const message = createBaseDumpEntry();
-    message.key = object.key ?? new Uint8Array(0);
-    message.value = object.value ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
+    message.value = object.value ?? EMPTY_BYTES;
     message.version = object.version ?? 0;
     message.slot = object.slot ?? 0;
     return message;
@@ -1872,7 +1879,7 @@ export const WatchRingRequest = {
             break;
           }
 
-          message.aboveVersion = longToNumber(reader.uint64() as Long);
+          message.aboveVersion = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -1906,7 +1913,7 @@ export const WatchRingRequest = {
 };
 
 function createBaseGetSlotRequest(): GetSlotRequest {
-  return { key: new Uint8Array(0) };
+  return { key: EMPTY_BYTES };
 }
 
 export const GetSlotRequest = {
@@ -1941,7 +1948,7 @@ export const GetSlotRequest = {
   },
 
   fromJSON(object: any): GetSlotRequest {
-    return { key: isSet(object.key) ? bytesFromBase64(object.key) : new Uint8Array(0) };
+    return { key: isSet(object.key) ? bytesFromBase64(object.key) : EMPTY_BYTES };
   },
 
   toJSON(message: GetSlotRequest): unknown {
@@ -1957,7 +1964,7 @@ export const GetSlotRequest = {
   },
   fromPartial<I extends Exact<DeepPartial<GetSlotRequest>, I>>(object: I): GetSlotRequest {
     const message = createBaseGetSlotRequest();
-    message.key = object.key ?? new Uint8Array(0);
+    message.key = object.key ?? EMPTY_BYTES;
     return message;
   },
 };
@@ -2012,14 +2019,14 @@ export const GetSlotReply = {
             break;
           }
 
-          message.epoch = longToNumber(reader.uint64() as Long);
+          message.epoch = readUint64(reader);
           continue;
         case 4:
           if (tag !== 32) {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
         case 5:
           if (tag !== 42) {
@@ -2173,7 +2180,7 @@ export const PingReply = {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
         case 4:
           if (tag !== 34) {
@@ -2325,35 +2332,35 @@ export const SlotStatus = {
             break;
           }
 
-          message.epoch = longToNumber(reader.uint64() as Long);
+          message.epoch = readUint64(reader);
           continue;
         case 3:
           if (tag !== 24) {
             break;
           }
 
-          message.lastLsn = longToNumber(reader.uint64() as Long);
+          message.lastLsn = readUint64(reader);
           continue;
         case 4:
           if (tag !== 32) {
             break;
           }
 
-          message.committedLsn = longToNumber(reader.uint64() as Long);
+          message.committedLsn = readUint64(reader);
           continue;
         case 5:
           if (tag !== 40) {
             break;
           }
 
-          message.keys = longToNumber(reader.uint64() as Long);
+          message.keys = readUint64(reader);
           continue;
         case 6:
           if (tag !== 48) {
             break;
           }
 
-          message.bytes = longToNumber(reader.uint64() as Long);
+          message.bytes = readUint64(reader);
           continue;
         case 7:
           if (tag !== 56) {
@@ -2527,7 +2534,7 @@ export const StatusReply = {
             break;
           }
 
-          message.ringVersion = longToNumber(reader.uint64() as Long);
+          message.ringVersion = readUint64(reader);
           continue;
         case 6:
           if (tag !== 50) {
@@ -2661,6 +2668,7 @@ export const StatusReply = {
  *   NOT_AUTHORISED       PERMISSION_DENIED     the caller may not do this
  *   REFUSED              FAILED_PRECONDITION   understood, and declined for the reason in the message
  *   INTERNAL             INTERNAL              a bug
+ *   UNREACHABLE          UNAVAILABLE           a node that was needed did not answer; it may have been done
  */
 export type KVDefinition = typeof KVDefinition;
 export const KVDefinition = {

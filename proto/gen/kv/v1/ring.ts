@@ -7,6 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
+import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
 
 /** A process start of a node: the id stands in its data directory, the incarnation counts the starts on it. */
 export interface NodeRef {
@@ -105,7 +106,7 @@ export const NodeRef = {
             break;
           }
 
-          message.incarnation = longToNumber(reader.uint64() as Long);
+          message.incarnation = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -294,7 +295,7 @@ export const SlotRun = {
             break;
           }
 
-          message.epoch = longToNumber(reader.uint64() as Long);
+          message.epoch = readUint64(reader);
           continue;
         case 5:
           if (tag !== 42) {
@@ -308,7 +309,7 @@ export const SlotRun = {
             break;
           }
 
-          message.isrSeq = longToNumber(reader.uint64() as Long);
+          message.isrSeq = readUint64(reader);
           continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
@@ -513,7 +514,7 @@ export const Ring = {
             break;
           }
 
-          message.version = longToNumber(reader.uint64() as Long);
+          message.version = readUint64(reader);
           continue;
         case 2:
           if (tag !== 18) {
