@@ -1,0 +1,102 @@
+/** What was done to a file and is not known to be on stable storage yet. */
+type Change =
+  | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "truncate"; readonly size: number };
+
+/** Picks one of `count` possibilities, 0..count-1. */
+export type Choose = (count: number) => number;
+
+/**
+ * A file as the page cache shows it, and as it is on stable storage. After a failed sync the two differ for good:
+ * what was to be written is neither on the disk nor dirty any more.
+ */
+export class SimInode {
+  #shown = new Uint8Array(0);
+  #stable = new Uint8Array(0);
+  #changes: Change[] = [];
+
+  static of(content: Uint8Array): SimInode {
+    const inode = new SimInode();
+    inode.#shown = content.slice();
+    inode.#stable = content.slice();
+    return inode;
+  }
+
+  get size(): number {
+    return this.#shown.length;
+  }
+
+  get shown(): Uint8Array {
+    return this.#shown;
+  }
+
+  write(bytes: Uint8Array, offset: number): void {
+    const change: Change = { kind: "write", offset, bytes: bytes.slice() };
+    this.#shown = applied(this.#shown, change);
+    this.#changes.push(change);
+  }
+
+  truncate(size: number): void {
+    const change: Change = { kind: "truncate", size };
+    this.#shown = applied(this.#shown, change);
+    this.#changes.push(change);
+  }
+
+  /** Begins a sync: the call returned brings what was changed so far to stable storage, or loses it. */
+  startSync(): (fails: boolean) => void {
+    const covered = new Set(this.#changes);
+    return (fails) => {
+      const settled = this.#changes.filter((change) => covered.has(change));
+      this.#changes = this.#changes.filter((change) => !covered.has(change));
+      if (!fails) { for (const change of settled) this.#stable = applied(this.#stable, change); }
+    };
+  }
+
+  /** Turns a bit over, wherever the byte is kept. */
+  flip(offset: number, bit: number): void {
+    for (const content of [this.#shown, this.#stable]) {
+      if (offset < content.length) content[offset]! ^= 1 << bit;
+    }
+  }
+
+  /** The file after a power loss: every change since the last sync may be there, be gone, or be torn. */
+  afterPowerLoss(choose: Choose): SimInode {
+    let content = this.#stable.slice();
+    for (const change of this.#changes) {
+      const fate = choose(change.kind === "write" && change.bytes.length > 1 ? 4 : 2);
+      if (fate === 1) content = applied(content, change);
+      else if (fate > 1 && change.kind === "write") {
+        content = applied(content, torn(change, fate === 2, choose));
+      }
+    }
+    return SimInode.of(content);
+  }
+}
+
+/** The beginning or the end of a write: disks write sectors in any order. */
+function torn(change: Change & { kind: "write" }, beginning: boolean, choose: Choose): Change {
+  const cut = 1 + choose(change.bytes.length - 1);
+  if (beginning) return { ...change, bytes: change.bytes.subarray(0, cut) };
+  return { ...change, offset: change.offset + cut, bytes: change.bytes.subarray(cut) };
+}
+
+function applied(content: Uint8Array<ArrayBuffer>, change: Change): Uint8Array<ArrayBuffer> {
+  if (change.kind === "truncate") {
+    const cut = new Uint8Array(change.size);
+    cut.set(content.subarray(0, change.size));
+    return cut;
+  }
+  const end = change.offset + change.bytes.length;
+  if (end > content.length) {
+    // Room to spare, or appending byte by byte would take quadratic time.
+    const room = content.buffer.byteLength >= end && content.byteOffset === 0
+      ? content.buffer
+      : new ArrayBuffer(Math.max(end, 2 * content.length));
+    const grown = new Uint8Array(room, 0, end);
+    if (room !== content.buffer) grown.set(content);
+    else grown.fill(0, content.length);
+    content = grown;
+  }
+  content.set(change.bytes, change.offset);
+  return content;
+}

@@ -1,0 +1,161 @@
+import { UnreachableError } from "../../../core/platform/errors.ts";
+import type { Address } from "../../../core/platform/ports.ts";
+import type { SeededRandom } from "./random.ts";
+import type { Scheduler, SimProcess } from "./scheduler.ts";
+
+/** How bad the network is at present. Probabilities are per message. */
+export interface NetworkSettings {
+  /** Least time that a message is on its way; an exponential tail with the mean `latencyTailMs` is added. */
+  latencyMsMin: number;
+  latencyTailMs: number;
+  /** Probability and length of an additional delay. */
+  spike: number;
+  spikeMs: number;
+  /** A lost request or reply of a call: the caller waits until its time limit. */
+  callLoss: number;
+  /** The connection breaks: the message, or only the answer to it, is lost and both ends are told. */
+  reset: number;
+  /** `send` says that too much is waiting. */
+  backPressure: number;
+  /** A side of a silent connection gives it up after this time, or up to twice as much. */
+  keepaliveMs: number;
+}
+
+export const CALM: NetworkSettings = {
+  latencyMsMin: 0.05,
+  latencyTailMs: 0.3,
+  spike: 0,
+  spikeMs: 0,
+  callLoss: 0,
+  reset: 0,
+  backPressure: 0.01,
+  keepaliveMs: 2000,
+};
+
+/** Something open between two processes: a stream or a call under way. */
+export interface Link {
+  readonly processes: readonly [SimProcess, SimProcess | undefined];
+  /** `survivor` learns that the other process is gone. */
+  breakAt(survivor: SimProcess, error: UnreachableError): void;
+  /** Messages that waited for a partition to end may go on. */
+  resume(): void;
+  readonly open: boolean;
+}
+
+/** What the network keeps of a server. */
+export interface Server<L> {
+  readonly process: SimProcess;
+  readonly listening: L;
+}
+
+/**
+ * The network between all simulated processes. Partitions are between names of processes and one-way: what is sent in a
+ * stream waits until the partition ends or the connection is given up, what belongs to a call is lost.
+ */
+export class SimNetwork<L> {
+  readonly settings: NetworkSettings = { ...CALM };
+  readonly links = new Set<Link>();
+  readonly servers = new Map<Address, Server<L>>();
+  /** How often each thing happened, by name. */
+  readonly counts = new Map<string, number>();
+  readonly #cuts = new Set<string>();
+  #nextPort = 40_000;
+
+  constructor(readonly scheduler: Scheduler, readonly random: SeededRandom) {}
+
+  count(what: string): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
+  }
+
+  freePort(): number {
+    return this.#nextPort++;
+  }
+
+  latencyMs(): number {
+    const { latencyMsMin, latencyTailMs, spike, spikeMs } = this.settings;
+    const spiked = this.random.chance(spike);
+    if (spiked) this.count("latency spike");
+    return latencyMsMin + this.random.exponential(latencyTailMs) +
+      (spiked ? this.random.number() * spikeMs : 0);
+  }
+
+  isCut(from: SimProcess, to: SimProcess): boolean {
+    return from.name !== to.name && this.#cuts.has(`${from.name}>${to.name}`);
+  }
+
+  /** From now on nothing goes from `from` to `to`; the other direction is as it was. */
+  cut(from: string, to: string): void {
+    this.#cuts.add(`${from}>${to}`);
+    for (const link of this.links) if (this.#blocked(link)) this.#giveUp(link);
+  }
+
+  heal(from: string, to: string): void {
+    this.#cuts.delete(`${from}>${to}`);
+    this.#resume();
+  }
+
+  healAll(): void {
+    this.#cuts.clear();
+    this.#resume();
+  }
+
+  get cuts(): ReadonlySet<string> {
+    return this.#cuts;
+  }
+
+  /**
+   * The process has ended: its addresses are free, and its peers learn of it, soon when the machine lives on and
+   * says so, only by the missing keepalive when the power is off.
+   */
+  killed(process: SimProcess, how: "process" | "power"): void {
+    for (const [address, server] of this.servers) {
+      if (server.process === process) this.servers.delete(address);
+    }
+    for (const link of [...this.links]) {
+      const [a, b] = link.processes;
+      const survivor = a === process ? b : b === process ? a : undefined;
+      if (survivor === undefined) continue;
+      const silent = how === "power" || this.isCut(process, survivor);
+      const delayMs = silent ? this.keepaliveMs() : this.latencyMs();
+      this.scheduler.after(delayMs, () => {
+        if (link.open) link.breakAt(survivor, new UnreachableError(`connection to ${process.name} broken`));
+      });
+    }
+  }
+
+  /** The process stands still: its peers give their connections up, unless it goes on before. */
+  paused(process: SimProcess): void {
+    for (const link of this.links) if (link.processes.includes(process)) this.#giveUp(link);
+  }
+
+  /** To be called for a new link: one into a partition, or to a process that stands still, is given up in time. */
+  watch(link: Link): void {
+    if (this.#blocked(link)) this.#giveUp(link);
+  }
+
+  keepaliveMs(): number {
+    return this.random.between(this.settings.keepaliveMs, 2 * this.settings.keepaliveMs);
+  }
+
+  /** Each end gives the connection up in its own time, if the trouble is still there then. */
+  #giveUp(link: Link): void {
+    for (const side of link.processes) {
+      if (side === undefined) continue;
+      this.scheduler.after(this.keepaliveMs(), () => {
+        if (!link.open || !this.#blocked(link)) return;
+        this.count("keepalive passed");
+        link.breakAt(side, new UnreachableError("connection lost: no answer to keepalive"));
+      });
+    }
+  }
+
+  #blocked(link: Link): boolean {
+    const [a, b] = link.processes;
+    if (b === undefined) return false;
+    return a.paused || b.paused || this.isCut(a, b) || this.isCut(b, a);
+  }
+
+  #resume(): void {
+    for (const link of [...this.links]) link.resume();
+  }
+}

@@ -1,0 +1,199 @@
+import { KvError, messageOf, UnreachableError } from "../../../core/platform/errors.ts";
+import type { Incoming, Outgoing } from "../../../core/platform/ports.ts";
+import type { Link, SimNetwork } from "./network.ts";
+import type { SimProcess } from "./scheduler.ts";
+
+/** One end of a simulated stream. Bytes only: what one end holds is never shared with the other. */
+class End {
+  /** Set once the stream has reached this process. */
+  incoming:
+    | { message(bytes: Uint8Array): void; ended(): void; drained(): void; closed(e?: Error): void }
+    | undefined;
+  closed = false;
+  /** This end has ended its sending half. */
+  ended = false;
+  /** This end has broken the stream off: nothing but `closed` may come any more. */
+  cancelled = false;
+  /** Sent, and held back by a partition. */
+  readonly waiting: (() => void)[] = [];
+  /** On the way to the other end, in order. */
+  readonly inFlight: (() => void)[] = [];
+  lastArrivalMs = 0;
+  drainPending = false;
+
+  constructor(readonly process: SimProcess) {}
+}
+
+/**
+ * A stream between two processes: order is kept in each direction, nothing is lost unless the stream breaks, and a
+ * stream may break at any message.
+ */
+export class SimStream implements Link {
+  readonly client: End;
+  readonly server: End;
+  #broken = false;
+
+  constructor(readonly network: SimNetwork<unknown>, client: SimProcess, server: SimProcess) {
+    this.client = new End(client);
+    this.server = new End(server);
+    network.links.add(this);
+    network.watch(this);
+  }
+
+  get processes(): readonly [SimProcess, SimProcess] {
+    return [this.client.process, this.server.process];
+  }
+
+  get open(): boolean {
+    return !this.client.closed || !this.server.closed;
+  }
+
+  /** Binds a receiver to an end, with the way to decode what arrives there. */
+  attach<M>(end: End, incoming: Incoming<M>, decode: (bytes: Uint8Array) => M): void {
+    end.incoming = {
+      message: (bytes) => incoming.message(decode(bytes)),
+      ended: () => incoming.ended?.(),
+      drained: () => incoming.drained?.(),
+      closed: (error) => incoming.closed(error),
+    };
+  }
+
+  /**
+   * The sending half of an end. `onEnd` says what arrives at the other side when this one ends its half; `once` ends
+   * it after the first message.
+   */
+  outgoing<M>(from: End, encode: (message: M) => Uint8Array, onEnd: () => void, once: boolean): Outgoing<M> {
+    const end = () => {
+      if (from.ended || from.closed || from.cancelled) return;
+      from.ended = true;
+      this.transmit(from, onEnd);
+    };
+    return {
+      send: (message) => {
+        const more = this.#send(from, encode(message));
+        if (once) end();
+        return more;
+      },
+      end,
+      cancel: (error) => {
+        if (from.closed || from.cancelled) return;
+        from.cancelled = true;
+        const reason = asArrived(error);
+        const other = this.#other(from);
+        this.transmit(from, () => this.close(other, reason));
+        this.#closeSoon(from, reason);
+      },
+    };
+  }
+
+  /** Brings `action` to the other end, behind all that went before it. */
+  transmit(from: End, action: () => void): void {
+    if (this.#broken || !from.process.alive) return;
+    from.waiting.push(action);
+    this.#pump(from);
+  }
+
+  /** The last call to this end's receiver. */
+  close(end: End, error: Error | undefined): void {
+    if (end.closed) return;
+    end.closed = true;
+    if (!this.open) this.network.links.delete(this);
+    end.incoming?.closed(error);
+  }
+
+  breakAt(survivor: SimProcess, error: UnreachableError): void {
+    this.#broken = true;
+    const end = this.client.process === survivor ? this.client : this.server;
+    this.#closeSoon(end, error);
+    if (!this.#other(end).process.alive) this.#other(end).closed = true;
+  }
+
+  /** Both ends learn of it, each in its own time; what is on the way may still come before. */
+  reset(error: UnreachableError): void {
+    this.#broken = true;
+    for (const end of [this.client, this.server]) {
+      this.network.scheduler.after(this.network.latencyMs(), () => this.close(end, error), end.process);
+    }
+  }
+
+  resume(): void {
+    this.#pump(this.client);
+    this.#pump(this.server);
+  }
+
+  #send(from: End, bytes: Uint8Array): boolean {
+    if (from.closed || from.ended || from.cancelled || !from.process.alive) return false;
+    if (this.#broken) return true;
+    const network = this.network;
+    if (network.random.chance(network.settings.reset)) {
+      network.count("stream reset");
+      this.reset(new UnreachableError("connection reset"));
+      return true;
+    }
+    const to = this.#other(from);
+    this.transmit(from, () => this.#receive(to, bytes));
+    if (from.drainPending || !network.random.chance(network.settings.backPressure)) return !from.drainPending;
+    network.count("back-pressure");
+    from.drainPending = true;
+    network.scheduler.after(network.latencyMs(), () => {
+      from.drainPending = false;
+      if (!from.closed) from.incoming?.drained();
+    }, from.process);
+    return false;
+  }
+
+  /** A receiver that throws breaks the stream off, as the real transport does. */
+  #receive(to: End, bytes: Uint8Array): void {
+    if (to.cancelled) return;
+    try {
+      to.incoming?.message(bytes);
+    } catch (error) {
+      this.network.count("receiver threw");
+      to.cancelled = true;
+      const reason = asArrived(error instanceof KvError ? error : new KvError("internal", messageOf(error)));
+      const other = this.#other(to);
+      this.transmit(to, () => this.close(other, reason));
+      this.#closeSoon(to, reason);
+    }
+  }
+
+  #pump(from: End): void {
+    const to = this.#other(from);
+    const { network } = this;
+    if (this.#broken || network.isCut(from.process, to.process)) {
+      if (from.waiting.length > 0) network.count("message held by partition");
+      return;
+    }
+    for (const action of from.waiting.splice(0)) {
+      from.inFlight.push(action);
+      const arrivalMs = Math.max(network.scheduler.nowMs + network.latencyMs(), from.lastArrivalMs);
+      from.lastArrivalMs = arrivalMs;
+      // The event takes the first message, whichever event it is: the order of a stream survives a pause.
+      network.scheduler.at(
+        arrivalMs,
+        () => {
+          const first = from.inFlight.shift();
+          if (!to.closed) first?.();
+        },
+        to.process,
+        "stream",
+      );
+    }
+  }
+
+  #closeSoon(end: End, error: Error): void {
+    this.network.scheduler.after(0, () => this.close(end, error), end.process);
+  }
+
+  #other(end: End): End {
+    return end === this.client ? this.server : this.client;
+  }
+}
+
+/** The reason of a cancellation as it arrives: without what only this process may hold. */
+function asArrived(error: Error | undefined): KvError {
+  if (error instanceof KvError && error.code !== "unreachable") {
+    return new KvError(error.code, error.message, { ...error.fields });
+  }
+  return new UnreachableError(error?.message ?? "stream cancelled");
+}

@@ -1,0 +1,161 @@
+import { assert, assertEquals } from "@std/assert";
+import { CoordinatorError, type Session } from "../../core/coordination/coordinator.ts";
+import { LockRequest } from "../../core/coordination/lock.ts";
+import { zookeeperCoordinator, type ZooKeeperOptions } from "../../core/coordination/zookeeper.ts";
+import { systemClock } from "../../core/platform/clock.ts";
+import type { Log, Random } from "../../core/platform/ports.ts";
+import { systemRandom } from "../../core/platform/random.ts";
+import { Ensemble } from "../../scripts/zk_ensemble.ts";
+import { assertFault, eventually, reached } from "./contract.ts";
+import { temporaryEnsemble } from "./ensemble.ts";
+
+const silent: Log = () => {};
+/** Leaves the order of the servers as it is given: the first is connected to. */
+const inOrder: Random = { ...systemRandom, below: (bound) => bound - 1 };
+
+let ensemble: Ensemble & AsyncDisposable;
+let tests = 0;
+
+Deno.test.beforeAll(async () => {
+  ensemble = await temporaryEnsemble();
+});
+
+Deno.test.afterAll(async () => await ensemble[Symbol.asyncDispose]());
+
+/** The servers, the one named first. */
+function options(first: number, changes: Partial<ZooKeeperOptions> = {}): ZooKeeperOptions {
+  const others = ensemble.servers.filter(({ id }) => id !== first);
+  return {
+    servers: [ensemble.server(first), ...others].map(({ address }) => address),
+    sessionTimeoutMs: 3000,
+    callTimeoutMs: 1000,
+    connectTimeoutMs: 500,
+    clock: systemClock,
+    random: inOrder,
+    log: silent,
+    ...changes,
+  };
+}
+
+/** A session at this server first, with an ephemeral node. */
+async function sessionAt(server: number): Promise<{ session: Session; path: string; states: string[] }> {
+  const session = await zookeeperCoordinator(options(server)).open();
+  const path = await session.create(`/e-${++tests}`, "", "ephemeral");
+  const states: string[] = [];
+  session.onState((state) => states.push(state));
+  return { session, path, states };
+}
+
+async function aFollower(): Promise<number> {
+  return (await ensemble.modes()).indexOf("follower") + 1;
+}
+
+Deno.test("ZooKeeper: an idle session leaves a server that freezes, and lives on at another", async () => {
+  const frozen = await aFollower();
+  const { session, path, states } = await sessionAt(frozen);
+  let hints = 0;
+  await session.get(path, () => hints++);
+  ensemble.server(frozen).signal("SIGSTOP");
+  await reached(session, "suspended");
+  await reached(session, "connected");
+  assertEquals(states, ["suspended", "connected"]);
+  assertEquals((await session.get(path))?.stat.ephemeralOwner, session.id);
+  assertEquals(hints, 1, "what may have been missed is hinted at");
+  ensemble.server(frozen).signal("SIGCONT");
+  await session.close();
+});
+
+Deno.test("ZooKeeper: a call to a frozen server ends in time", async () => {
+  const frozen = await aFollower();
+  const { session, path } = await sessionAt(frozen);
+  ensemble.server(frozen).signal("SIGSTOP");
+  await assertFault("connection-loss", () => session.get(path));
+  await reached(session, "connected");
+  ensemble.server(frozen).signal("SIGCONT");
+  await session.close();
+});
+
+Deno.test("ZooKeeper: the session of a server that is killed lives on at another", async () => {
+  const killed = await aFollower();
+  const { session, path, states } = await sessionAt(killed);
+  await ensemble.server(killed).stop("SIGKILL");
+  await reached(session, "suspended");
+  await reached(session, "connected");
+  assertEquals((await session.get(path))?.stat.ephemeralOwner, session.id);
+  assertEquals(states, ["suspended", "connected"]);
+  await session.close();
+  await ensemble.start([killed]);
+});
+
+Deno.test("ZooKeeper: a lock outlives the leader of the ensemble, and those in line still get it", async () => {
+  const leader = (await ensemble.leader())!;
+  const [holder, waiter] = [await sessionAt(leader), await sessionAt(await aFollower())];
+  const world = { clock: systemClock, random: systemRandom, log: silent };
+  const held = LockRequest.enter(holder.session, world, "/lock", "holder");
+  await held.acquired;
+  const waiting = LockRequest.enter(waiter.session, world, "/lock", "waiter");
+  await eventually(async (changed) => (await waiter.session.children("/lock", changed)).length === 2);
+  await ensemble.server(leader).stop("SIGKILL");
+  await reached(holder.session, "suspended");
+  await reached(holder.session, "connected");
+  assertEquals([held.state, waiting.state], ["held", "waiting"]);
+  await held.release();
+  await waiting.acquired;
+  await waiting.release();
+  await holder.session.close();
+  await waiter.session.close();
+  await ensemble.start([leader]);
+});
+
+Deno.test("ZooKeeper: without a quorum nothing is answered; when it is back, the session is too", async () => {
+  const { session, path, states } = await sessionAt(1);
+  await ensemble.server(2).stop("SIGKILL");
+  await ensemble.server(3).stop("SIGKILL");
+  await reached(session, "suspended");
+  await assertFault("connection-loss", () => session.get(path));
+  await assertFault("connection-loss", () => zookeeperCoordinator(options(1)).open());
+  await ensemble.start([2, 3]);
+  await reached(session, "connected");
+  assertEquals((await session.get(path))?.stat.ephemeralOwner, session.id);
+  assertEquals(new Set(states), new Set(["suspended", "connected"]));
+  await session.close();
+});
+
+Deno.test("ZooKeeper: all servers freeze for longer than a session; afterwards everything works again", async () => {
+  const { session, path } = await sessionAt(2);
+  for (const server of ensemble.servers) server.signal("SIGSTOP");
+  await reached(session, "suspended");
+  await assertFault("connection-loss", () => zookeeperCoordinator(options(1)).open());
+  await systemClock.sleep(3000); // the condition is that the servers' clocks go on while they stand still
+  for (const server of ensemble.servers) server.signal("SIGCONT");
+  // Whether the old session lived on is up to the servers; both ways it says so, and then a session can be used.
+  const state = await Promise.race([
+    reached(session, "connected").then(() => "connected"),
+    reached(session, "expired").then(() => "expired"),
+  ]);
+  const usable = state === "connected" ? session : await openSoon();
+  assert(await usable.create(`${path}-again`, "", "ephemeral"));
+  await usable.close();
+  await session.close();
+});
+
+Deno.test("ZooKeeper: closing a suspended session comes to an end", async () => {
+  const { session } = await sessionAt(1);
+  await ensemble.stop();
+  await reached(session, "suspended");
+  await session.close();
+  assertEquals(session.state, "closed");
+  await assertFault("session-expired", () => session.get("/"));
+  await ensemble.start();
+});
+
+/** Opens as soon as there is a quorum again. */
+async function openSoon(): Promise<Session> {
+  for (;;) {
+    try {
+      return await zookeeperCoordinator(options(1)).open();
+    } catch (error) {
+      if (!(error instanceof CoordinatorError && error.fault === "connection-loss")) throw error;
+    }
+  }
+}
