@@ -201,7 +201,7 @@ export class RingSource {
     this.#failures++;
     const servers = this.#servers();
     const next = servers[(servers.indexOf(failed) + 1) % servers.length]!;
-    if (this.#failures <= 1) {
+    if (this.#failures <= 1 && next !== failed) {
       this.options.log("info", "changing over", { from: failed, to: next, error: messageOf(error) });
     }
     const rounds = Math.floor(this.#failures / servers.length);

@@ -36,11 +36,12 @@ export class DataNode {
   readonly #ready = Promise.withResolvers<void>();
   readonly #startedMs: number;
   #stopping: Promise<void> | undefined;
+  /** There after {@link start}, unless that failed early. */
   #engine!: Engine;
   #slots!: SlotTable;
-  #listener!: Listener;
-  #membership!: Membership;
-  #keeper!: SessionKeeper;
+  #listener: Listener | undefined;
+  #membership: Membership | undefined;
+  #keeper: SessionKeeper | undefined;
 
   constructor(options: DataNodeOptions) {
     this.#options = options;
@@ -51,7 +52,7 @@ export class DataNode {
 
   /** With the port that was taken; only after {@link start}. */
   get address(): Address {
-    return this.#listener.address;
+    return this.#listener!.address;
   }
 
   get self(): NodeRef {
@@ -80,6 +81,7 @@ export class DataNode {
       limits: config,
     });
     try {
+      if (this.#stopping !== undefined) throw stoppedEarly();
       this.#slots = new SlotTable(this.#engine, this.self, settings.msn, config.clientsMax, log);
       this.#engine.onDurable(() => this.#lookWhetherReady());
       this.#engine.onFailure((error) => this.#fail(error));
@@ -112,17 +114,20 @@ export class DataNode {
   }
 
   #stop(error: Error | undefined): Promise<void> {
-    this.#stopping ??= this.#shutDown().then(() => this.#stopped.resolve(error), this.#stopped.resolve);
+    this.#stopping ??= this.#shutDown().then(
+      () => this.#stopped.resolve(error),
+      (trouble) => this.#stopped.resolve(error ?? trouble),
+    );
     return this.#stopping;
   }
 
   async #shutDown(): Promise<void> {
     this.#health.set(false);
-    this.#ready.reject(new KvError("unavailable", "the node was stopped before it was ready"));
+    this.#ready.reject(stoppedEarly());
     await this.#membership?.stop();
     await this.#keeper?.stop();
-    await this.#listener.close();
-    await this.#engine.close();
+    await this.#listener?.close();
+    await this.#engine?.close();
   }
 
   #fail(error: Error): void {
@@ -219,4 +224,8 @@ export class DataNode {
       }];
     });
   }
+}
+
+function stoppedEarly(): KvError {
+  return new KvError("unavailable", "the node was stopped before it was ready");
 }

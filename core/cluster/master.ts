@@ -162,8 +162,8 @@ export class Master implements SessionUser {
     const lock = LockRequest.enter(session, { clock, random, log }, this.#paths.masterLock, this.address);
     lock.acquired.then(() => this.#lead(session, lock), () => {});
     lock.lost.then((why) => {
-      if (lock !== this.#lock) return;
-      log("warn", "no longer the active master", { why });
+      if (lock !== this.#lock || this.#stopping !== undefined) return;
+      if (this.active) log("warn", "no longer the active master", { why });
       this.#lock = undefined;
       this.#leader = undefined;
       this.#loop.wake();

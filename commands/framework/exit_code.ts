@@ -1,0 +1,44 @@
+/** The one place where errors become exit codes. The numbers are a promise to scripts. */
+
+import { CoordinatorError } from "../../core/coordination/coordinator.ts";
+import { type ErrorCode, KvError } from "../../core/platform/errors.ts";
+import { UsageError } from "./command.ts";
+
+export const ExitCode = {
+  done: 0,
+  /** Not found, or the condition of a write does not hold. */
+  notFound: 1,
+  /** The command line, the configuration or a key or value makes no sense. */
+  usage: 2,
+  /** Unavailable, or timed out: nothing was done, and it may be tried again. */
+  unavailable: 3,
+  notAuthorised: 4,
+  /** A write may or may not have taken effect. */
+  outcomeUnknown: 5,
+  other: 6,
+} as const;
+
+const OF_CODE: Readonly<Record<ErrorCode, number>> = {
+  "wrong-owner": ExitCode.unavailable,
+  "unavailable": ExitCode.unavailable,
+  "unreachable": ExitCode.unavailable,
+  "disk-full": ExitCode.unavailable,
+  "too-large": ExitCode.usage,
+  "invalid": ExitCode.usage,
+  "not-authorised": ExitCode.notAuthorised,
+  "outcome-unknown": ExitCode.outcomeUnknown,
+  "client-forgotten": ExitCode.other,
+  "damaged": ExitCode.other,
+  "refused": ExitCode.other,
+  "internal": ExitCode.other,
+};
+
+/** The exit code for what a command threw. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof KvError) return OF_CODE[error.code];
+  if (error instanceof CoordinatorError) {
+    return error.fault === "connection-loss" ? ExitCode.unavailable : ExitCode.other;
+  }
+  return ExitCode.other;
+}

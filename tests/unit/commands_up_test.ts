@@ -1,0 +1,84 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { UsageError } from "../../commands/framework/command.ts";
+import { parseCommandLine } from "../../commands/framework/parse.ts";
+import { Started } from "../../commands/up/cluster.ts";
+import { planOf } from "../../commands/up/plan.ts";
+import { isFree, masterAddresses } from "../../commands/up/ports.ts";
+import { command } from "../../commands/up.ts";
+import { defaultConfig } from "../../core/platform/config.ts";
+import { KvError } from "../../core/platform/errors.ts";
+import { recordingIo } from "./commands_fake.ts";
+
+const free = () => true;
+const takenPorts = (...ports: number[]) => (address: string) =>
+  !ports.includes(Number(address.split(":")[1]));
+
+Deno.test("masters listen on the ports from --addr upwards", () => {
+  assertEquals(masterAddresses(":9666", 2, false, free), ["127.0.0.1:9666", "127.0.0.1:9667"]);
+  assertEquals(masterAddresses("[::1]:80", 1, false, free), ["[::1]:80"]);
+  assertEquals(masterAddresses(":", 2, false, () => false), ["127.0.0.1:0", "127.0.0.1:0"]);
+});
+
+Deno.test("a port that is taken is named with the way out, or skipped with --auto-port", () => {
+  const error = assertThrows(
+    () => masterAddresses(":9666", 2, false, takenPorts(9667)),
+    KvError,
+    "port 9667",
+  );
+  assertEquals([error.code, error.message.includes("--auto-port")], ["refused", true]);
+  assertEquals(masterAddresses(":9666", 3, true, takenPorts(9667, 9668)), [
+    "127.0.0.1:9666",
+    "127.0.0.1:9669",
+    "127.0.0.1:9670",
+  ]);
+  assertThrows(() => masterAddresses(":65535", 2, true, free), KvError, "no 2 free ports");
+  assertThrows(() => masterAddresses(":1", 1, true, () => false), KvError, "no 1 free ports");
+});
+
+Deno.test("whether a port is free is found out by trying", () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  assertEquals(isFree(address), false);
+  listener.close();
+  assertEquals(isFree(address), true);
+});
+
+function plan(words: string[]) {
+  const io = recordingIo();
+  const { flags, typed } = parseCommandLine(["--addr", ":0", ...words], command, ["log-level"]);
+  const connect = () => Promise.reject(new UsageError("not used here"));
+  return { io, plan: planOf({ io, args: [], flags, typed, config: defaultConfig(), connect }) };
+}
+
+Deno.test("the data nodes of a folder are all started again", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    assertEquals(plan(["--dir", `${folder}/new/`]).plan.dataFolders, [
+      `${folder}/new/data1`,
+      `${folder}/new/data2`,
+    ]);
+    for (const name of ["data1", "data2", "data3", "data", "datax9", "coordinator"]) {
+      Deno.mkdirSync(`${folder}/${name}`);
+    }
+    const { plan: found, io } = plan(["--dir", folder]);
+    assertEquals(found.dataFolders, [1, 2, 3].map((number) => `${folder}/data${number}`));
+    assertEquals(io.stderr(), `${folder} has 3 data nodes: starting all of them\n`);
+    assertEquals(plan(["--dir", folder, "--data", "4"]).plan.dataFolders.length, 4);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("what was started last is stopped first", async () => {
+  const stopped: number[] = [];
+  const started = new Started();
+  for (const number of [1, 2, 3]) {
+    started.add(() => {
+      stopped.push(number);
+      return Promise.resolve();
+    });
+  }
+  await started.stop();
+  await started.stop();
+  assertEquals(stopped, [3, 2, 1]);
+});
