@@ -1,0 +1,46 @@
+/**
+ * Two repairs of HTTP/2 sessions, at either end, that cannot be made from outside. Import it before a session is made.
+ *
+ * GOAWAY: a peer that says goodbye makes `node:http2` close the session from within the callback for that frame. Deno
+ * (2.9.6, its issue 36788) then frees the native session at once, although the native code that called back goes on
+ * with it: the process crashes, now or later. Every gRPC client of any language sends GOAWAY when it closes, so this
+ * would be a way to stop a server. Here, closing waits for the next turn of the event loop, when no native code is on
+ * the stack.
+ *
+ * Silence: grpc-js waits without limit for the first words of a server that has accepted the connection, and a frozen
+ * process accepts as long as its kernel does. Here, such an attempt fails after a while, and is made again later.
+ */
+
+import http2, { type ClientHttp2Session, type Http2Session } from "node:http2";
+
+const HANDSHAKE_TIMEOUT_MS = 2000;
+
+function closeLater<S extends Http2Session>(session: S): S {
+  const close = session.close.bind(session);
+  const destroy = session.destroy.bind(session);
+  session.close = (...args) => void setImmediate(close, ...args);
+  session.destroy = (...args) => void setImmediate(destroy, ...args);
+  return session;
+}
+
+function limitHandshake(session: ClientHttp2Session): ClientHttp2Session {
+  const timer = setTimeout(() => {
+    session.destroy(new Error(`connected, but no answer within ${HANDSHAKE_TIMEOUT_MS} ms`));
+  }, HANDSHAKE_TIMEOUT_MS);
+  timer.unref();
+  session.once("remoteSettings", () => clearTimeout(timer));
+  session.once("close", () => clearTimeout(timer));
+  return session;
+}
+
+const { connect, createServer } = http2;
+
+http2.connect = ((...args: Parameters<typeof connect>) => {
+  return limitHandshake(closeLater(connect(...args)));
+}) as typeof connect;
+
+http2.createServer = ((...args: Parameters<typeof createServer>) => {
+  const server = createServer(...args);
+  server.on("session", closeLater);
+  return server;
+}) as typeof createServer;
