@@ -61,7 +61,7 @@ export class DataNode {
 
   /** For checkers: whether an operation on the slot would be answered now, and in which epoch. */
   answersIn(slot: number): number | undefined {
-    const owner = this.#slots.owner(slot);
+    const owner = this.#slots?.owner(slot);
     return owner?.state === "serving" ? owner.epoch : undefined;
   }
 

@@ -4,7 +4,7 @@ import { KvError } from "../platform/errors.ts";
 import { asKvError } from "../rpc/errors.ts";
 import type { Condition, Waiter, WriteRequest } from "../replication/write.ts";
 import { fnv1a32 } from "../ring/hash.ts";
-import type { Engine } from "../storage/engine.ts";
+import type { Engine, FileLock } from "../storage/engine.ts";
 import type { SlotTable } from "./slot_table.ts";
 
 /** Bounds on what a client may store. */
@@ -36,17 +36,8 @@ export class Operations {
     if (fault !== undefined) return reader.failed(fault);
     const hash = fnv1a32(key);
     const lock = this.engine.lockOf(hash);
-    lock.read(() => {
-      try {
-        const found = this.slots.ownerOf(hash).read(binaryFromBytes(key), hash);
-        if (found === undefined) reader.notFound();
-        else reader.found(found.value, found.version);
-      } catch (error) {
-        reader.failed(asKvError(error));
-      } finally {
-        lock.releaseRead();
-      }
-    });
+    if (lock.tryRead()) this.#read(key, hash, reader, lock);
+    else lock.read(() => this.#read(key, hash, reader, lock));
   }
 
   write(write: IncomingWrite, waiter: Waiter): void {
@@ -54,15 +45,35 @@ export class Operations {
     if (fault !== undefined) return waiter.failed(fault);
     const hash = fnv1a32(write.key);
     const lock = this.engine.lockOf(hash);
-    lock.write(() => {
-      try {
-        this.slots.ownerOf(hash).write({ ...write, key: binaryFromBytes(write.key), hash }, waiter);
-      } catch (error) {
-        waiter.failed(asKvError(error));
-      } finally {
-        lock.releaseWrite();
-      }
-    });
+    if (lock.tryWrite()) this.#write(write, hash, waiter, lock);
+    else lock.write(() => this.#write(write, hash, waiter, lock));
+  }
+
+  /** Under the lock, which it releases. */
+  #read(key: Uint8Array, hash: number, reader: Reader, lock: FileLock): void {
+    try {
+      const found = this.slots.ownerOf(hash).read(binaryFromBytes(key), hash);
+      if (found === undefined) reader.notFound();
+      else reader.found(found.value, found.version);
+    } catch (error) {
+      reader.failed(asKvError(error));
+    } finally {
+      lock.releaseRead();
+    }
+  }
+
+  /** Under the lock, which it releases. */
+  #write(write: IncomingWrite, hash: number, waiter: Waiter, lock: FileLock): void {
+    try {
+      const { kind, value, condition, clientId, sequence, lowestUnfinished, retry } = write;
+      const key = binaryFromBytes(write.key);
+      const request = { kind, key, hash, value, condition, clientId, sequence, lowestUnfinished, retry };
+      this.slots.ownerOf(hash).write(request, waiter);
+    } catch (error) {
+      waiter.failed(asKvError(error));
+    } finally {
+      lock.releaseWrite();
+    }
   }
 
   #keyFault(key: Uint8Array): KvError | undefined {

@@ -15,9 +15,10 @@ import { Engine, RecordKind } from "../../core/storage/engine.ts";
 const MSN = 137;
 const CLIENT = "bench-client-id!";
 
-const flags = parseArgs(Deno.args, { string: ["seconds", "keys", "dir"], boolean: ["json"] });
+const flags = parseArgs(Deno.args, { string: ["seconds", "keys", "dir", "part"], boolean: ["json"] });
 const seconds = Number(flags.seconds ?? 5);
 const keyCount = Number(flags.keys ?? 1_000_000);
+/** Beside the program, as a temporary folder may be in memory. */
 const folder = String(flags.dir ?? Deno.makeTempDirSync({ dir: ".", prefix: "bench-storage-" }));
 
 const keyOf = (i: number) => String(i).padStart(16, "k");
@@ -93,7 +94,9 @@ const results: Record<string, number> = {};
 
 function report(name: string, number: number, unit: string): void {
   results[name] = number;
-  if (!flags.json) console.log(`${name.padEnd(44)} ${number.toLocaleString("en-US", { maximumFractionDigits: 3 })} ${unit}`);
+  if (!flags.json) {
+    console.log(`${name.padEnd(44)} ${number.toLocaleString("en-US", { maximumFractionDigits: 3 })} ${unit}`);
+  }
 }
 
 async function puts(engine: Engine, inFlight: number): Promise<void> {
@@ -118,28 +121,52 @@ function gets(engine: Engine): void {
 }
 
 const MIB = 1 << 20;
-const baseRss = Deno.memoryUsage().rss;
-try {
-  let engine = await openEngine();
-  const fillMs = performance.now();
-  await load(engine, 4096, (started) => started < keyCount);
-  report("filling, 4096 in flight", (keyCount / (performance.now() - fillMs)) * 1000, "durable puts/s");
-  await puts(engine, 256);
-  await puts(engine, 1);
-  gets(engine);
-  report("memory after the load, whole process", Deno.memoryUsage().rss / MIB, "MiB");
-  await engine.close();
-  const openMs = performance.now();
-  engine = await openEngine();
-  report(`start with ${keyCount} keys`, performance.now() - openMs, "ms");
-  await engine.close();
-  const output = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", "deno.json", import.meta.filename!, "--dir", folder, "--keys", String(keyCount)],
-    env: { KV_BENCH_OPEN: "1" },
-  }).output();
-  console.error(new TextDecoder().decode(output.stdout));
-} finally {
-  if (flags.dir === undefined) Deno.removeSync(folder, { recursive: true });
+
+function memory(when: string): void {
+  report(`memory of the process, ${when}`, Deno.memoryUsage().rss / MIB, "MiB");
+  if (Deno.env.get("DBG")) console.log(JSON.stringify(Deno.memoryUsage()));
 }
-if (flags.json) console.log(JSON.stringify(results));
-void baseRss;
+
+async function fill(): Promise<void> {
+  const engine = await openEngine();
+  const startMs = performance.now();
+  await load(engine, 4096, (started) => started < keyCount);
+  report("filling, 4096 in flight", (keyCount / (performance.now() - startMs)) * 1000, "durable puts/s");
+  await engine.close();
+}
+
+async function measure(): Promise<void> {
+  memory("empty");
+  const startMs = performance.now();
+  const engine = await openEngine();
+  report(`start with ${keyCount} keys`, performance.now() - startMs, "ms");
+  memory(`after the start with ${keyCount} keys`);
+  await puts(engine, 1);
+  await puts(engine, 256);
+  memory("after the puts");
+  gets(engine);
+  memory("after the gets");
+  await engine.close();
+}
+
+/** Runs a part in a process of its own, so that what it measures is not what was before. */
+async function inProcess(part: string): Promise<void> {
+  const own = ["--part", part, "--dir", folder, "--keys", String(keyCount), "--seconds", String(seconds)];
+  const json = flags.json ? ["--json"] : [];
+  const args = ["run", "-A", "--config", "deno.json", import.meta.filename!, ...own, ...json];
+  const { success } = await new Deno.Command(Deno.execPath(), { args, stdout: "inherit", stderr: "inherit" })
+    .output();
+  if (!success) throw new Error(`the part ${part} failed`);
+}
+
+if (flags.part === "fill") await fill();
+else if (flags.part === "measure") await measure();
+else {
+  try {
+    await inProcess("fill");
+    await inProcess("measure");
+  } finally {
+    if (flags.dir === undefined) Deno.removeSync(folder, { recursive: true });
+  }
+}
+if (flags.json && flags.part !== undefined) console.log(JSON.stringify(results));

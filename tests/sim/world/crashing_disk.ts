@@ -9,6 +9,9 @@ export interface DiskTrouble {
   powerFails(): boolean;
   /** Ends the process and loses what was not synced. */
   losePower(): void;
+  /** Told of what was done, to be counted. */
+  renamed(to: string): void;
+  removed(path: string): void;
 }
 
 /** Thrown out of a call during which the power failed: the process that sees it does not exist any more. */
@@ -42,10 +45,12 @@ export class CrashingDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.changing(() => this.disk.rename(from, to));
+    this.trouble.renamed(to);
   }
 
   remove(path: string): void {
     this.changing(() => this.disk.remove(path));
+    this.trouble.removed(path);
   }
 
   syncFolder(path: string): void {

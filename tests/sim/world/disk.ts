@@ -241,7 +241,7 @@ class SimFile implements DiskFile {
     const settle = this.inode.startSync();
     const { syncMsMin, syncMsMax } = this.disk.faults;
     await this.disk.clock.sleep(syncMsMin + this.disk.random.number() * (syncMsMax - syncMsMin));
-    if (this.disk.dead) await new Promise(() => {});
+    if (this.disk.dead) throw new DiskError("io", this.path, "the power is off");
     this.#settle(settle);
   }
 

@@ -143,7 +143,6 @@ export class SimNetwork<L> {
       if (side === undefined) continue;
       this.scheduler.after(this.keepaliveMs(), () => {
         if (!link.open || !this.#blocked(link)) return;
-        this.count("keepalive passed");
         link.breakAt(side, new UnreachableError("connection lost: no answer to keepalive"));
       });
     }

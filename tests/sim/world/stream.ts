@@ -10,6 +10,8 @@ class End {
     | { message(bytes: Uint8Array): void; ended(): void; drained(): void; closed(e?: Error): void }
     | undefined;
   closed = false;
+  /** The event that closes this end is on its way; a process that stands still gets it later. */
+  closing = false;
   /** This end has ended its sending half. */
   ended = false;
   /** This end has broken the stream off: nothing but `closed` may come any more. */
@@ -91,6 +93,7 @@ export class SimStream implements Link {
     if (this.#broken || !from.process.alive) return;
     from.waiting.push(action);
     this.#pump(from);
+    if (from.waiting.length > 0) this.network.count("message held by partition");
   }
 
   /** The last call to this end's receiver. */
@@ -102,8 +105,8 @@ export class SimStream implements Link {
   }
 
   breakAt(survivor: SimProcess, error: UnreachableError): void {
-    this.#broken = true;
     const end = this.client.process === survivor ? this.client : this.server;
+    this.#broken = true;
     this.#closeSoon(end, error);
     if (!this.#other(end).process.alive) this.#other(end).closed = true;
   }
@@ -161,7 +164,6 @@ export class SimStream implements Link {
     const to = this.#other(from);
     const { network } = this;
     if (this.#broken || network.isCut(from.process, to.process)) {
-      if (from.waiting.length > 0) network.count("message held by partition");
       return;
     }
     for (const action of from.waiting.splice(0)) {
@@ -182,6 +184,8 @@ export class SimStream implements Link {
   }
 
   #closeSoon(end: End, error: Error): void {
+    if (end.closing) return;
+    end.closing = true;
     this.network.scheduler.after(0, () => this.close(end, error), end.process);
   }
 

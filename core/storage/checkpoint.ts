@@ -1,0 +1,147 @@
+import { KvError } from "../platform/errors.ts";
+import { type Clock, type Disk, DiskError, type Log } from "../platform/ports.ts";
+import type { DataFile } from "./data_file.ts";
+import type { DataFiles } from "./data_files.ts";
+import type { GroupCommit } from "./group_commit.ts";
+import { listSegments } from "./log_read.ts";
+import { type LogWriter, segmentPath } from "./log_writer.ts";
+import { encodeManifest, manifestSlot } from "./manifest.ts";
+import type { LogRecord } from "./record.ts";
+import { replaceFile } from "./replace_file.ts";
+import type { SlotState } from "./slot_state.ts";
+
+export const MANIFEST_NAME = "checkpoint";
+const CARRY_RECORDS = 1024;
+const RETRY_AFTER_MS = 2000;
+
+export interface CheckpointParts {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly folder: string;
+  readonly checkpointBytes: number;
+  readonly slots: readonly SlotState[];
+  readonly files: DataFiles;
+  readonly writer: LogWriter;
+  readonly groups: GroupCommit;
+  /** Told after each checkpoint. */
+  readonly done: () => void;
+}
+
+/** The state at one moment, between two groups. */
+interface Snapshot {
+  readonly manifest: Uint8Array;
+  readonly segment: number;
+  readonly files: readonly DataFile[];
+}
+
+/**
+ * Checkpoints: the data files are brought to stable storage, a manifest says what they hold, and the log before it
+ * goes. Uncommitted tails are written again at the start of the new segment, so that a stuck slot holds nothing up.
+ *
+ * A crash at any step leaves the old manifest with the old log, or the new one with the new log: the old log goes
+ * last, and nothing below the old manifest's file lengths is ever overwritten with other bytes.
+ */
+export class Checkpoints {
+  #running: Promise<void> | undefined;
+  #lastPosition = 0;
+  #notBeforeMs = 0;
+  /** Set after damage was found in the log: its segments are kept for salvage in this folder, not removed. */
+  evidenceFolder: string | undefined;
+
+  constructor(readonly parts: CheckpointParts) {}
+
+  /** Makes a checkpoint of a state that is no older than the call. */
+  async make(): Promise<void> {
+    while (this.#running !== undefined) await this.#running.catch(() => {});
+    this.#running = this.#make().finally(() => this.#running = undefined);
+    await this.#running;
+    this.parts.done();
+  }
+
+  /** Begins one when enough was logged since the last. */
+  maybe(): void {
+    const { writer, clock, checkpointBytes, log } = this.parts;
+    if (writer.position - this.#lastPosition < checkpointBytes || this.#running !== undefined) return;
+    if (clock.monotonicMs() < this.#notBeforeMs) return;
+    this.make().catch((error) => {
+      this.#notBeforeMs = clock.monotonicMs() + RETRY_AFTER_MS;
+      log("warn", "no checkpoint could be made; it is tried again", { error });
+    });
+  }
+
+  async #make(): Promise<void> {
+    const { groups, disk, folder, files } = this.parts;
+    try {
+      const snapshot = await groups.atRest(() => this.#snapshot());
+      await this.#flush(snapshot.files);
+      await replaceFile(disk, folder, MANIFEST_NAME, snapshot.manifest);
+      this.#releaseLog(snapshot.segment);
+      files.removeAllBut(new Set(snapshot.files.map(({ path }) => path)));
+    } catch (error) {
+      if (error instanceof DiskError && error.fault !== "full") groups.fail(error);
+      if (!(error instanceof DiskError)) throw error;
+      const code = error.fault === "full" ? "disk-full" : "unavailable";
+      throw new KvError(code, `no checkpoint could be made: ${error.message}`, {}, { cause: error });
+    }
+  }
+
+  #snapshot(): Snapshot {
+    const { writer, slots, files, groups } = this.parts;
+    if (writer.segmentBytes > 0) writer.roll();
+    const { segment, position } = writer;
+    this.#carry();
+    this.#lastPosition = writer.position;
+    const used = [...files.files()].filter(({ size }) => size > 0);
+    const manifest = encodeManifest({
+      segment,
+      position,
+      synced: writer.position,
+      files: used.map(({ index, generation, size }) => ({ index, generation, size })),
+      slots: slots.filter(({ lastLsn, damage }) => lastLsn > 0 || damage !== undefined).map(manifestSlot),
+    });
+    groups.checkpointed();
+    return { manifest, segment, files: used };
+  }
+
+  /** Writes the durable part of the tails into the new segment; at least a mark, which tells where it begins. */
+  #carry(): void {
+    const { writer, slots } = this.parts;
+    const records: LogRecord[] = [];
+    for (const { tail, durableLsn } of slots) {
+      for (const record of tail) if (record.lsn <= durableLsn) records.push(record);
+    }
+    for (let i = 0; i === 0 || i < records.length; i += CARRY_RECORDS) {
+      writer.write(records.slice(i, i + CARRY_RECORDS));
+    }
+    writer.syncNow();
+  }
+
+  async #flush(used: readonly DataFile[]): Promise<void> {
+    const { disk } = this.parts;
+    const folders = new Set<string>();
+    for (const file of used) {
+      if (file.unsynced) {
+        file.flush();
+        await file.sync();
+      }
+      if (!file.created) continue;
+      folders.add(file.path.slice(0, file.path.lastIndexOf("/")));
+      file.created = false;
+    }
+    for (const path of folders) disk.syncFolder(path);
+  }
+
+  #releaseLog(first: number): void {
+    const { disk, writer } = this.parts;
+    const old = listSegments(disk, writer.folder).filter((segment) => segment < first);
+    const { evidenceFolder } = this;
+    this.evidenceFolder = undefined;
+    if (evidenceFolder !== undefined) disk.makeFolder(evidenceFolder);
+    for (const segment of old) {
+      const path = segmentPath(writer.folder, segment);
+      if (evidenceFolder === undefined) disk.remove(path);
+      else disk.rename(path, segmentPath(evidenceFolder, segment));
+    }
+  }
+}

@@ -1,0 +1,144 @@
+import { messageOf } from "../platform/errors.ts";
+import { type Clock, type Disk, DiskError, type Log } from "../platform/ports.ts";
+import type { DataFile } from "./data_file.ts";
+import type { DataFiles, Shard } from "./data_files.ts";
+import { DATA_HEAD_BYTES, dataChecksum, dataRecordBytes, PUT } from "./data_record.ts";
+import { DataScan, type ScannedData } from "./data_scan.ts";
+import type { SlotState } from "./slot_state.ts";
+import type { CommittedState } from "./state.ts";
+
+/** Between two steps others have their turn. */
+const PAUSE_MS = 1;
+
+export interface CompactionParts {
+  readonly clock: Clock;
+  readonly disk: Disk;
+  readonly log: Log;
+  readonly folder: string;
+  readonly compactBytesMin: number;
+  readonly compactStepBytes: number;
+  readonly reserveBytes: number;
+  readonly state: CommittedState;
+  readonly files: DataFiles;
+  readonly slots: readonly SlotState[];
+  readonly checkpoint: () => Promise<void>;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Compaction in the background: a file with more garbage than live data gets a new generation, which takes all
+ * appends from then on and to which the live records of the older one move, step by step. A checkpoint may name both;
+ * then loading reads the older one first, and the higher version of a key wins.
+ */
+export class Compaction {
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  constructor(readonly parts: CompactionParts) {}
+
+  /** Begins to compact where it is worth it, unless it is under way. */
+  consider(): void {
+    if (
+      this.#stopped || this.#running !== undefined || !this.parts.files.shards.some((s) => this.#worth(s))
+    ) return;
+    this.#running = this.#run().finally(() => this.#running = undefined);
+  }
+
+  /** Ends at the next step; what has been done stays. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+  }
+
+  /** Resolves when nothing is being compacted. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  #worth({ older, current }: Shard): boolean {
+    if (older !== undefined) return !older.damaged;
+    if (current === undefined || current.damaged || current.size < this.parts.compactBytesMin) return false;
+    return current.garbageBytes > current.liveBytes;
+  }
+
+  async #run(): Promise<void> {
+    const { files, log, failed, checkpoint } = this.parts;
+    try {
+      for (const shard of files.shards) {
+        if (this.#worth(shard) && this.#hasRoom(shard)) await this.#compact(shard);
+        if (this.#stopped) return;
+      }
+      await checkpoint();
+    } catch (error) {
+      if (error instanceof DiskError && error.fault === "io") failed(error);
+      else log("warn", "compaction was put off", { error: messageOf(error) });
+    }
+  }
+
+  #hasRoom({ current }: Shard): boolean {
+    const { disk, folder, reserveBytes } = this.parts;
+    return disk.freeBytes(folder) > reserveBytes + current!.liveBytes;
+  }
+
+  async #compact(shard: Shard): Promise<void> {
+    const { files, clock } = this.parts;
+    if (shard.older === undefined) files.renew(shard);
+    const older = shard.older!;
+    const scan = new DataScan(older);
+    while (!this.#stopped && older.liveBytes > 0) {
+      const more = await shard.lock.writing(() => this.#step(shard, scan));
+      if (!more) break;
+      await clock.sleep(PAUSE_MS);
+    }
+    if (this.#stopped) return;
+    if (older.liveBytes > 0) return this.#damaged(older);
+    await shard.lock.writing(async () => {
+      files.currentOf(shard).flush();
+      await files.currentOf(shard).sync();
+      files.dropOlder(shard);
+    });
+  }
+
+  /** Moves the live ones of some records; false at the end of the file. */
+  #step(shard: Shard, scan: DataScan): boolean {
+    const until = scan.offset + this.parts.compactStepBytes;
+    while (scan.offset < until) {
+      const record = scan.next();
+      if (record === undefined) return false;
+      if (record.kind === PUT) this.#move(shard, record);
+    }
+    return true;
+  }
+
+  #move(shard: Shard, record: ScannedData): void {
+    const { state, slots, files } = this.parts;
+    const older = shard.older!;
+    const slot = slots[record.slot];
+    const row = slot?.index.get(record.key);
+    if (slot === undefined || row === undefined) return;
+    if (state.places.file(row) !== older.id || state.places.offset(row) !== record.offset) return;
+    const length = dataRecordBytes(record.keyBytes, record.valueBytes);
+    const bytes = record.bytes.length > 0 ? record.bytes : older.readAside(record.offset, length);
+    if (dataChecksum(bytes) !== record.checksum) return;
+    const value = bytes.subarray(DATA_HEAD_BYTES + record.keyBytes);
+    const current = files.currentOf(shard);
+    const offset = state.copy(current, record.slot, record.version, record.key, value);
+    state.places.move(row, current.id, offset);
+    older.liveBytes -= length;
+    current.liveBytes += length;
+  }
+
+  /** Some live records could not be read: their slots are damaged, and the file stays as it is. */
+  #damaged(older: DataFile): void {
+    const { state, slots } = this.parts;
+    older.damaged = true;
+    for (const slot of slots) {
+      for (const row of slot.index.values()) {
+        if (state.places.file(row) !== older.id) continue;
+        const reason = "a record cannot be read";
+        state.onDamage(slot, { file: older.path, offset: state.places.offset(row), reason });
+        break;
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+import { readBinary } from "./binary.ts";
+import type { DataFile } from "./data_file.ts";
+import {
+  DATA_HEAD_BYTES,
+  dataChecksum,
+  type DataHead,
+  dataRecordBytes,
+  decodeDataHead,
+} from "./data_record.ts";
+import { type Buffer, bufferOf } from "./log_record.ts";
+
+const WINDOW_BYTES = 1 << 20;
+/** By the format. */
+const KEY_BYTES_MAX = 0xffff;
+/** Longer values are not verified while scanning, only when they are read: starting must not read all data. */
+const VERIFIED_VALUE_BYTES_MAX = 64 << 10;
+
+/** A record of a data file. */
+export interface ScannedData extends DataHead {
+  readonly key: string;
+  readonly offset: number;
+  /** False: the value is broken. True for values too long to be verified here. */
+  readonly intact: boolean;
+  /** The record's bytes; empty for values too long. Valid until the next one is read. */
+  readonly bytes: Uint8Array;
+}
+
+/** Bytes that are no part of any valid record. */
+export interface BrokenData {
+  readonly offset: number;
+  readonly end: number;
+}
+
+/**
+ * Reads a data file's records in order, `file.size` bytes of it. Records are found again behind broken bytes.
+ */
+export class DataScan {
+  #memory = new Uint8Array(WINDOW_BYTES);
+  /** The part of the file in memory, and the offset at which it begins. */
+  #window: Buffer = bufferOf(this.#memory.subarray(0, 0));
+  #start = 0;
+  /** Next byte to read. */
+  offset = 0;
+  readonly broken: BrokenData[] = [];
+
+  constructor(readonly file: DataFile) {}
+
+  /** The next record; undefined at the end. */
+  next(): ScannedData | undefined {
+    while (this.offset < this.file.size) {
+      const head = this.#headAt(this.offset);
+      if (head !== undefined) return this.#take(head);
+      this.#skip();
+    }
+    return undefined;
+  }
+
+  #take(head: DataHead): ScannedData {
+    const offset = this.offset;
+    const length = dataRecordBytes(head.keyBytes, head.valueBytes);
+    const whole = head.valueBytes <= VERIFIED_VALUE_BYTES_MAX;
+    this.#need(offset, whole ? length : DATA_HEAD_BYTES + head.keyBytes);
+    const at = offset - this.#start;
+    const key = readBinary(this.#window.bytes, at + DATA_HEAD_BYTES, at + DATA_HEAD_BYTES + head.keyBytes);
+    const bytes = whole ? this.#window.bytes.subarray(at, at + length) : this.#window.bytes.subarray(0, 0);
+    const complete = offset + length <= this.file.storedBytes && (!whole || bytes.length === length);
+    const intact = complete && (!whole || dataChecksum(bytes) === head.checksum);
+    this.offset = Math.min(offset + length, this.file.size);
+    return { ...head, key, offset, intact, bytes };
+  }
+
+  #skip(): void {
+    const from = this.offset;
+    do this.offset++; while (this.offset < this.file.size && this.#headAt(this.offset) === undefined);
+    this.broken.push({ offset: from, end: this.offset });
+  }
+
+  #headAt(offset: number): DataHead | undefined {
+    this.#need(offset, DATA_HEAD_BYTES + KEY_BYTES_MAX);
+    return decodeDataHead(this.#window, offset - this.#start, this.file.seed, offset);
+  }
+
+  /** Has `length` bytes from `offset` on in memory, or those up to the end of the file. */
+  #need(offset: number, length: number): void {
+    const end = Math.min(offset + length, this.file.size);
+    if (offset >= this.#start && end <= this.#start + this.#window.bytes.length) return;
+    if (this.#memory.length < length) this.#memory = new Uint8Array(length);
+    this.#window = bufferOf(this.#memory.subarray(0, this.file.size - offset));
+    this.file.fill(this.#window.bytes, offset);
+    this.#start = offset;
+  }
+}

@@ -1,0 +1,288 @@
+import { KvError } from "../platform/errors.ts";
+import type { Cancel } from "../platform/ports.ts";
+import type { ClusterSettings } from "../ring/ring.ts";
+import { Checkpoints } from "./checkpoint.ts";
+import { Compaction } from "./compaction.ts";
+import type { FileLock } from "./file_lock.ts";
+import { GroupCommit } from "./group_commit.ts";
+import { checkIdentity, type Identity, lockFolder, writeIdentity } from "./identity.ts";
+import { recordBytes } from "./log_record.ts";
+import { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
+import { type LogRecord, RecordKind } from "./record.ts";
+import { openIdentity, recover, type Recovered } from "./recovery.ts";
+import type { ClientSessions } from "./sessions.ts";
+import type { Damage, SlotView } from "./slot.ts";
+import type { SlotState } from "./slot_state.ts";
+import { SpaceGate } from "./space.ts";
+import type { Entry } from "./state.ts";
+
+export { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
+export { type LogRecord, RecordKind } from "./record.ts";
+export type { ClientSession, ClientSessions, WriteResult } from "./sessions.ts";
+export type { Damage, SlotView } from "./slot.ts";
+export type { FileLock } from "./file_lock.ts";
+export type { Entry } from "./state.ts";
+
+/** Told after each sync which slots' durableLsn has been raised. */
+export type DurableListener = (slots: ReadonlySet<number>) => void;
+/** Told that the slot's records from `fromLsn` on are out of its tail again: definitely not executed. */
+export type RejectedListener = (slot: number, fromLsn: number, error: KvError) => void;
+/** Told once that nothing will be written any more. */
+export type FailureListener = (error: Error) => void;
+
+/**
+ * The storage of a node: logs of slots, and the state that their committed records make.
+ *
+ * A record goes the way append -> durable (synced, `onDurable`) -> commit (applied, readable). What is committed is
+ * for the caller to decide; after a start the slots' tails hold what was durable but is not known to be committed.
+ */
+export class Engine {
+  readonly #durable = new Set<DurableListener>();
+  readonly #rejected = new Set<RejectedListener>();
+  readonly #failures = new Set<FailureListener>();
+  readonly #slots: readonly SlotState[];
+  readonly #groups: GroupCommit;
+  readonly #checkpoints: Checkpoints;
+  readonly #compaction: Compaction;
+  readonly #space: SpaceGate;
+  #failure: Error | undefined;
+  #closed = false;
+
+  private constructor(
+    readonly options: EngineOptions,
+    readonly limits: EngineLimits,
+    readonly recovered: Recovered,
+    private identity: Identity,
+    readonly release: Cancel,
+  ) {
+    const { clock, disk, log, folder } = options;
+    const { slots, files, state, writer } = recovered;
+    this.#slots = slots;
+    this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes);
+    this.#groups = new GroupCommit(writer, clock, limits, slots, {
+      durable: (touched) => this.#onGroup(touched),
+      rejected: (slot, fromLsn, error) => this.#onRejection(slot, fromLsn, error),
+      failed: (error) => this.#onFailed(error),
+    });
+    const shared = { ...limits, clock, disk, log, folder, slots, files };
+    const done = () => this.#compaction.consider();
+    this.#checkpoints = new Checkpoints({ ...shared, writer, groups: this.#groups, done });
+    const checkpoint = () => this.#checkpoints.make();
+    const failed = (error: unknown) => this.#groups.fail(error);
+    this.#compaction = new Compaction({ ...shared, state, checkpoint, failed });
+  }
+
+  /**
+   * Opens the folder, or makes it. Locks it, raises its incarnation, and brings what it holds into memory; all that is
+   * reported from then on is on stable storage.
+   *
+   * @throws KvError refused: the folder is in use, or belongs to another cluster, or was made with other settings
+   * @throws KvError damaged: its identity or its manifest cannot be read; damage to single slots is no error here
+   */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { disk, folder } = options;
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    if (!disk.exists(folder)) {
+      disk.makeFolder(folder);
+      disk.syncFolder(parentOf(folder));
+    }
+    const release = lockFolder(disk, folder);
+    try {
+      const { identity: saved, manifest } = openIdentity(options);
+      checkIdentity(saved, folder, options.clusterId, options.settings);
+      const clusterId = saved.clusterId ?? options.clusterId;
+      const identity = { ...saved, clusterId, incarnation: saved.incarnation + 1 };
+      if (saved.incarnation > 0) writeIdentity(disk, folder, identity);
+      const recovered = recover({ ...options, ...limits }, saved, manifest);
+      const engine = new Engine(options, limits, recovered, identity, release);
+      await engine.#start(saved.incarnation === 0);
+      return engine;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** UUID of the node, made with the folder. */
+  get nodeId(): string {
+    return this.identity.nodeId;
+  }
+
+  /** Number of this process start on the folder, from 1. */
+  get incarnation(): number {
+    return this.identity.incarnation;
+  }
+
+  /** Why nothing is written any more; undefined as long as all is well. */
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  get clusterId(): string | undefined {
+    return this.identity.clusterId;
+  }
+
+  /** Binds the folder to a cluster, durably, once; throws KvError refused when it belongs to another. */
+  adoptCluster(clusterId: string, settings: ClusterSettings): void {
+    const { disk, folder } = this.options;
+    checkIdentity(this.identity, folder, clusterId, settings);
+    if (this.identity.clusterId === clusterId) return;
+    const identity = { ...this.identity, clusterId };
+    writeIdentity(disk, folder, identity);
+    this.identity = identity;
+  }
+
+  /** The slot as it is at any time. */
+  slot(slot: number): SlotView {
+    return this.#slot(slot);
+  }
+
+  /**
+   * Puts the record behind the slot's last one and into the next group; synchronous.
+   *
+   * @throws KvError disk-full, unavailable (the storage has failed), damaged (the slot): nothing was appended
+   * @throws RangeError the record does not follow the slot's last one, or is too large
+   */
+  append(record: LogRecord): void {
+    if (this.#failure !== undefined || this.#closed) throw this.#unavailable();
+    const slot = this.#slot(record.slot);
+    if (slot.damage !== undefined) throw damagedError(slot.slot, slot.damage);
+    const { keyBytesMax, valueBytesMax } = this.limits;
+    if (
+      record.key.length > keyBytesMax ||
+      (record.kind === RecordKind.Put && record.value.length > valueBytesMax)
+    ) {
+      throw new RangeError(
+        `key of ${record.key.length} or value of ${record.value.length} bytes exceeds ${keyBytesMax} or ${valueBytesMax}`,
+      );
+    }
+    this.#space.admit(recordBytes(record), record.kind !== RecordKind.Put);
+    this.#groups.add(record, slot.append(record));
+  }
+
+  onDurable(listener: DurableListener): Cancel {
+    this.#durable.add(listener);
+    return () => this.#durable.delete(listener);
+  }
+
+  onRejected(listener: RejectedListener): Cancel {
+    this.#rejected.add(listener);
+    return () => this.#rejected.delete(listener);
+  }
+
+  onFailure(listener: FailureListener): Cancel {
+    this.#failures.add(listener);
+    return () => this.#failures.delete(listener);
+  }
+
+  /** Applies the slot's tail through `lsn`; RangeError when that is not durable. */
+  commit(slot: number, lsn: number): void {
+    const state = this.#slot(slot);
+    try {
+      for (const record of state.take(lsn)) this.recovered.state.apply(state, record);
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      this.#groups.fail(error);
+    }
+    this.#groups.committed(state);
+  }
+
+  /** Committed version of the key; 0 when it has no value. */
+  versionOf(slot: number, key: string): number {
+    return this.recovered.state.versionOf(this.#intact(slot), key);
+  }
+
+  /** Committed value, not to be changed, and version. Throws KvError damaged when it cannot be read back. */
+  read(slot: number, key: string, _hash: number): { value: Uint8Array; version: number } | undefined {
+    return this.recovered.state.read(this.#intact(slot), key);
+  }
+
+  /** The committed entries, in no order; to be taken without a pause, or the state changes under way. */
+  entries(slot: number, keysOnly = false): Generator<Entry> {
+    return this.recovered.state.entries(this.#intact(slot), keysOnly);
+  }
+
+  sessions(slot: number): ClientSessions {
+    return this.#slot(slot).sessions;
+  }
+
+  /** The read-write lock of the file in which keys of this hash are. */
+  lockOf(hash: number): FileLock {
+    return this.recovered.files.shardOf(hash).lock;
+  }
+
+  /** Makes a checkpoint of a state no older than this call; throws KvError disk-full or unavailable. */
+  checkpoint(): Promise<void> {
+    return this.#checkpoints.make();
+  }
+
+  /** Resolves when no file is being compacted. */
+  compacted(): Promise<void> {
+    return this.#compaction.idle();
+  }
+
+  /** Writes out what there is, makes a checkpoint, and lets go of the folder. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.#groups.flush();
+    this.#closed = true;
+    await this.#compaction.stop();
+    if (this.#failure === undefined) await this.#checkpoints.make().catch((error) => this.#warn(error));
+    this.#groups.close();
+    this.recovered.files.close();
+    this.release();
+  }
+
+  async #start(isNew: boolean): Promise<void> {
+    const { disk, folder } = this.options;
+    if (this.recovered.logDamaged) this.#checkpoints.evidenceFolder = `${folder}/damaged`;
+    await this.#checkpoints.make();
+    if (isNew) writeIdentity(disk, folder, this.identity);
+  }
+
+  #slot(slot: number): SlotState {
+    const state = this.#slots[slot];
+    if (state === undefined) throw new RangeError(`slot ${slot} is not within 0..${this.#slots.length - 1}`);
+    return state;
+  }
+
+  #intact(slot: number): SlotState {
+    const state = this.#slot(slot);
+    if (state.damage !== undefined) throw damagedError(slot, state.damage);
+    return state;
+  }
+
+  #onGroup(touched: ReadonlySet<number>): void {
+    for (const listener of [...this.#durable]) listener(touched);
+    if (!this.#closed) this.#checkpoints.maybe();
+  }
+
+  #onRejection(slot: number, fromLsn: number, error: KvError): void {
+    this.#space.full();
+    for (const listener of [...this.#rejected]) listener(slot, fromLsn, error);
+  }
+
+  #onFailed(error: Error): void {
+    this.#failure = error;
+    this.options.log("error", "the storage has failed and takes no more writes", { error });
+    for (const listener of [...this.#failures]) listener(error);
+  }
+
+  #unavailable(): KvError {
+    const why = this.#failure === undefined ? "is closed" : `has failed: ${this.#failure.message}`;
+    return new KvError("unavailable", `the storage in ${this.options.folder} ${why}`);
+  }
+
+  #warn(error: unknown): void {
+    this.options.log("warn", "no checkpoint was made at the end; the log has all", { error });
+  }
+}
+
+function damagedError(slot: number, { file, offset, reason }: Damage): KvError {
+  return new KvError("damaged", `slot ${slot} is damaged: ${reason} (${file}, byte ${offset})`, { slot });
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/");
+  return slash < 0 ? "." : slash === 0 ? "/" : path.slice(0, slash);
+}

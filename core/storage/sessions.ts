@@ -1,0 +1,112 @@
+import { type LogRecord, noteVersion, RecordKind } from "./record.ts";
+
+/** What a write was answered. */
+export interface WriteResult {
+  /** The version answered: the record's LSN, or for a write that changed nothing the present value's. */
+  readonly lsn: number;
+  readonly epoch: number;
+  /** A proto Outcome. */
+  readonly outcome: number;
+}
+
+export interface ClientSession {
+  /** Results below are gone: a retry of such a sequence has an unknown outcome. */
+  readonly lowestUnfinished: number;
+  /** LSN of its last record; after a restart that of its last result. Tells which clients are idle. */
+  readonly lastLsn: number;
+  /** By sequence; may still hold some below `lowestUnfinished`. */
+  readonly results: ReadonlyMap<number, WriteResult>;
+}
+
+interface Session extends ClientSession {
+  lowestUnfinished: number;
+  lastLsn: number;
+  readonly results: Map<number, WriteResult>;
+}
+
+export const CLIENT_ID_BYTES = 16;
+
+/**
+ * The dedupe state of a slot: what every client's unfinished writes were answered. It is a function of the committed
+ * records alone, so all copies of a slot agree on it.
+ */
+export class ClientSessions {
+  readonly #clients = new Map<string, Session>();
+  #forgotten = "";
+
+  /** The largest client id ever dropped; a client without an entry whose id is not above has been forgotten. */
+  get forgotten(): string {
+    return this.#forgotten;
+  }
+
+  get size(): number {
+    return this.#clients.size;
+  }
+
+  get(clientId: string): ClientSession | undefined {
+    return this.#clients.get(clientId);
+  }
+
+  entries(): Iterable<[string, ClientSession]> {
+    return this.#clients.entries();
+  }
+
+  /** The result of a write that was applied; undefined when there is none (any more). */
+  result(clientId: string, sequence: number): WriteResult | undefined {
+    const session = this.#clients.get(clientId);
+    if (session === undefined || sequence < session.lowestUnfinished) return undefined;
+    return session.results.get(sequence);
+  }
+
+  /** Takes what a committed record says about its client. */
+  apply(record: LogRecord): void {
+    if (record.clientId === "") return;
+    if (record.kind === RecordKind.Forget) return this.#forget(record);
+    let session = this.#clients.get(record.clientId);
+    if (session === undefined) {
+      session = { lowestUnfinished: 0, lastLsn: 0, results: new Map() };
+      this.#clients.set(record.clientId, session);
+    }
+    const { epoch, outcome } = record;
+    const lsn = record.kind === RecordKind.Note ? noteVersion(record.value) : record.lsn;
+    session.lastLsn = record.lsn;
+    if (record.sequence > 0) session.results.set(record.sequence, { lsn, epoch, outcome });
+    if (record.lowestUnfinished > session.lowestUnfinished) raiseLowest(session, record.lowestUnfinished);
+  }
+
+  /** Takes a session from a checkpoint. */
+  restore(clientId: string, lowestUnfinished: number, results: Iterable<[number, WriteResult]>): void {
+    const kept = new Map(results);
+    const lastLsn = [...kept.values()].reduce((last, { lsn }) => Math.max(last, lsn), 0);
+    this.#clients.set(clientId, { lowestUnfinished, lastLsn, results: kept });
+  }
+
+  restoreForgotten(clientId: string): void {
+    this.#forgotten = clientId;
+  }
+
+  /** The state as it is saved: clients in order of id, results that still count in order of sequence. */
+  *saved(): Generator<[clientId: string, lowestUnfinished: number, results: [number, WriteResult][]]> {
+    for (const id of [...this.#clients.keys()].sort()) {
+      const session = this.#clients.get(id)!;
+      const results = [...session.results].filter(([sequence]) => sequence >= session.lowestUnfinished);
+      yield [id, session.lowestUnfinished, results.sort((a, b) => a[0] - b[0])];
+    }
+  }
+
+  #forget(record: LogRecord): void {
+    for (let i = 0; i + CLIENT_ID_BYTES <= record.value.length; i += CLIENT_ID_BYTES) {
+      this.#clients.delete(String.fromCharCode(...record.value.subarray(i, i + CLIENT_ID_BYTES)));
+    }
+    if (record.clientId > this.#forgotten) this.#forgotten = record.clientId;
+  }
+}
+
+/** Results come nearly in order of sequence, so the old ones stand at the front; stragglers are dropped later. */
+function raiseLowest(session: Session, lowest: number): void {
+  session.lowestUnfinished = lowest;
+  for (const sequence of session.results.keys()) {
+    if (sequence >= lowest) break;
+    session.results.delete(sequence);
+  }
+}

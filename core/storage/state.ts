@@ -1,0 +1,145 @@
+import { KvError } from "../platform/errors.ts";
+import { fnv1a32Binary } from "../ring/hash.ts";
+import type { DataFile } from "./data_file.ts";
+import type { DataFiles } from "./data_files.ts";
+import {
+  DATA_HEAD_BYTES,
+  dataChecksum,
+  dataRecordBytes,
+  DataRecordEncoder,
+  PUT,
+  TOMBSTONE,
+} from "./data_record.ts";
+import { Places } from "./places.ts";
+import { type LogRecord, RecordKind } from "./record.ts";
+import type { Damage } from "./slot.ts";
+import type { SlotState } from "./slot_state.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** A committed entry. `value` must not be changed, and is empty when only keys were asked for. */
+export interface Entry {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly version: number;
+}
+
+/** A record of a data file, as the index needs it. */
+export interface Placed {
+  readonly key: string;
+  readonly version: number;
+  readonly file: DataFile;
+  readonly offset: number;
+  readonly valueBytes: number;
+  readonly checksum: number;
+}
+
+/**
+ * The committed entries of all slots: keys in memory, values in the data files. Applying is the only change, and the
+ * result depends on the committed records alone.
+ */
+export class CommittedState {
+  readonly places = new Places();
+  readonly #encoder = new DataRecordEncoder();
+
+  /** @param onDamage told when a record turns out to be broken as it is read */
+  constructor(readonly files: DataFiles, readonly onDamage: (slot: SlotState, damage: Damage) => void) {}
+
+  apply(slot: SlotState, record: LogRecord): void {
+    if (record.kind === RecordKind.Put) {
+      this.put(slot, this.#append(slot, PUT, record));
+    } else if (record.kind === RecordKind.Delete && slot.index.has(record.key)) {
+      this.#append(slot, TOMBSTONE, record);
+      this.remove(slot, record.key);
+    }
+    slot.sessions.apply(record);
+  }
+
+  /** Committed version of the key; 0 when it has none. */
+  versionOf(slot: SlotState, key: string): number {
+    const row = slot.index.get(key);
+    return row === undefined ? 0 : this.places.version(row);
+  }
+
+  /** Throws KvError damaged when the record read is not the one that was written. */
+  read(slot: SlotState, key: string): { value: Uint8Array; version: number } | undefined {
+    const row = slot.index.get(key);
+    if (row === undefined) return undefined;
+    return { value: this.#valueAt(slot, key, row), version: this.places.version(row) };
+  }
+
+  /** The slot's entries; the state must not change in between. */
+  *entries(slot: SlotState, keysOnly: boolean): Generator<Entry> {
+    for (const [key, row] of slot.index) {
+      const value = keysOnly ? NOTHING : this.#valueAt(slot, key, row);
+      yield { key, value, version: this.places.version(row) };
+    }
+  }
+
+  /** Points the index to a put, unless it has a newer one. */
+  put(slot: SlotState, placed: Placed): void {
+    const { key, version, file, offset, valueBytes, checksum } = placed;
+    let row = slot.index.get(key);
+    if (row === undefined) {
+      row = this.places.add();
+      slot.index.set(key, row);
+      slot.keys++;
+    } else {
+      if (this.places.version(row) > version) return;
+      this.#discount(slot, key, row);
+    }
+    this.places.set(row, version, file.id, offset, valueBytes, checksum);
+    file.liveBytes += dataRecordBytes(key.length, valueBytes);
+    slot.bytes += key.length + valueBytes;
+    slot.digest = (slot.digest + checksum) >>> 0;
+  }
+
+  /** Takes the key out of the index. */
+  remove(slot: SlotState, key: string): void {
+    const row = slot.index.get(key);
+    if (row === undefined) return;
+    this.#discount(slot, key, row);
+    slot.index.delete(key);
+    slot.keys--;
+    this.places.release(row);
+  }
+
+  /** Puts the same entry into another file, for compaction; returns its offset there. */
+  copy(file: DataFile, slot: number, version: number, key: string, value: Uint8Array): number {
+    return file.append(this.#encoder.encode(PUT, slot, version, key, value, file.seed, file.size));
+  }
+
+  #discount(slot: SlotState, key: string, row: number): void {
+    const valueBytes = this.places.valueBytes(row);
+    this.files.byId(this.places.file(row)).liveBytes -= dataRecordBytes(key.length, valueBytes);
+    slot.bytes -= key.length + valueBytes;
+    slot.digest = (slot.digest - this.places.checksum(row)) >>> 0;
+  }
+
+  #append(slot: SlotState, kind: number, record: LogRecord): Placed {
+    const { key, lsn: version, value } = record;
+    const hash = record.hash === 0 ? fnv1a32Binary(key) : record.hash;
+    const file = this.files.currentOf(this.files.shardOf(hash));
+    const bytes = this.#encoder.encode(kind, slot.slot, version, key, value, file.seed, file.size);
+    const offset = file.append(bytes);
+    return { key, version, file, offset, valueBytes: value.length, checksum: this.#encoder.checksum };
+  }
+
+  #valueAt(slot: SlotState, key: string, row: number): Uint8Array {
+    const { places } = this;
+    const file = this.files.byId(places.file(row));
+    const offset = places.offset(row);
+    const length = dataRecordBytes(key.length, places.valueBytes(row));
+    const record = file.read(offset, length);
+    if (dataChecksum(record) !== places.checksum(row)) {
+      file.damaged = true;
+      this.onDamage(slot, { file: file.path, offset, reason: "the checksum of a record does not match" });
+      throw new KvError(
+        "damaged",
+        `slot ${slot.slot} is damaged: the record at byte ${offset} of ${file.path} has a wrong checksum`,
+        { slot: slot.slot },
+      );
+    }
+    return record.subarray(DATA_HEAD_BYTES + key.length);
+  }
+}

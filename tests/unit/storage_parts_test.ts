@@ -1,0 +1,101 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { FileLock } from "../../core/storage/file_lock.ts";
+import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
+import { bufferOf, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
+import { scanSegment } from "../../core/storage/log_scan.ts";
+import { RecordKind } from "../../core/storage/record.ts";
+import { seeded, TestClock } from "./storage_world.ts";
+import { SimDisk } from "../sim/world/disk.ts";
+
+Deno.test("file lock: many readers or one writer, first come, first served", () => {
+  const lock = new FileLock();
+  const order: string[] = [];
+  assert(lock.tryRead() && lock.tryRead());
+  lock.write(() => order.push("writer"));
+  lock.read(() => order.push("reader 1"));
+  lock.read(() => order.push("reader 2"));
+  lock.write(() => order.push("last writer"));
+  assert(!lock.tryRead() && !lock.tryWrite());
+  lock.releaseRead();
+  assertEquals(order, []);
+  lock.releaseRead();
+  assertEquals(order, ["writer"]);
+  lock.releaseWrite();
+  assertEquals(order, ["writer", "reader 1", "reader 2"]);
+  lock.releaseRead();
+  lock.releaseRead();
+  lock.releaseWrite();
+  assertEquals(order.at(-1), "last writer");
+  assertThrows(() => lock.releaseRead(), Error, "not held");
+  assertThrows(() => lock.releaseWrite(), Error, "not held");
+  assert(lock.tryWrite());
+});
+
+Deno.test("file lock: work under the lock releases it when it throws", async () => {
+  const lock = new FileLock();
+  const error = await lock.writing(() => Promise.reject(new Error("no"))).catch((e: Error) => e);
+  assertEquals((error as Error).message, "no");
+  assert(lock.tryWrite());
+});
+
+const SALT = 12345;
+
+function segmentWith(value: Uint8Array, position: number): Uint8Array {
+  const record = {
+    ...{ kind: RecordKind.Put, slot: 1, epoch: 1, lsn: 1, key: "k", hash: 7, value },
+    ...{ clientId: "", sequence: 0, lowestUnfinished: 0, outcome: 1 },
+  };
+  const bytes = new Uint8Array(GROUP_HEAD_BYTES + recordBytes(record));
+  const buffer = bufferOf(bytes);
+  const head = { position, synced: position, bodyBytes: recordBytes(record), count: 1 };
+  encodeGroupHead(head, buffer, 0, SALT);
+  encodeRecord(record, buffer, GROUP_HEAD_BYTES, SALT, position + GROUP_HEAD_BYTES);
+  return bytes;
+}
+
+Deno.test("log: a frame is valid at its own place and in its own folder alone", () => {
+  const bytes = segmentWith(new Uint8Array(3), 1000);
+  const whole = scanSegment(bytes, "f", 1000, SALT);
+  assertEquals([whole.records.length, whole.broken.length, whole.synced], [1, 0, 1000]);
+  assertEquals(scanSegment(bytes, "f", 1000, SALT + 1).records, []);
+  const misplaced = new Uint8Array(bytes.length + 16);
+  misplaced.set(bytes.subarray(0, GROUP_HEAD_BYTES));
+  misplaced.set(bytes.subarray(GROUP_HEAD_BYTES), GROUP_HEAD_BYTES + 16);
+  const moved = scanSegment(misplaced, "f", 1000, SALT);
+  assertEquals([moved.records, moved.broken.length, moved.broken[0]!.lost], [[], 1, 1]);
+});
+
+Deno.test("log: frames inside a value are no frames", () => {
+  const inner = segmentWith(new Uint8Array(0), 5000);
+  const bytes = segmentWith(inner, 1000);
+  bytes[GROUP_HEAD_BYTES + 30]! ^= 1;
+  const { records, broken } = scanSegment(bytes, "f", 1000, SALT);
+  assertEquals([records, broken.length, broken[0]!.offset], [[], 1, GROUP_HEAD_BYTES]);
+});
+
+Deno.test("simulated disk: what was not synced may be lost, kept or torn; names need their folder synced", async () => {
+  const disk = new SimDisk(new TestClock(), seeded(1));
+  disk.makeFolder("d");
+  const file = disk.open("d/a", "new");
+  file.write(new Uint8Array([1, 2, 3, 4]), 0);
+  assertEquals(disk.afterPowerLoss(() => 0).paths(), []);
+  disk.syncFolder("d");
+  assertEquals(disk.afterPowerLoss(() => 0).content("d/a").length, 0);
+  assertEquals([...disk.afterPowerLoss(() => 1).content("d/a")], [1, 2, 3, 4]);
+  const torn = [2, 1];
+  assertEquals([...disk.afterPowerLoss(() => torn.shift()!).content("d/a")], [1, 2]);
+  await file.sync();
+  file.write(new Uint8Array([9]), 1);
+  disk.faults.syncFails = () => true;
+  assertThrows(() => file.syncNow(), Error, "fdatasync failed");
+  disk.faults.syncFails = () => false;
+  file.syncNow();
+  assertEquals([...disk.content("d/a")], [1, 9, 3, 4]);
+  assertEquals([...disk.afterPowerLoss(() => 1).content("d/a")], [1, 2, 3, 4]);
+  disk.rename("d/a", "d/b");
+  assertEquals(disk.afterPowerLoss(() => 0).paths(), ["d/a"]);
+  assertEquals(disk.paths(), ["d/b"]);
+  disk.faults.capacityBytes = 5;
+  assertThrows(() => file.write(new Uint8Array(4), 4), Error, "no space");
+  assertEquals(file.sizeBytes(), 5);
+});

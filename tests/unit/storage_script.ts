@@ -1,0 +1,154 @@
+import { assert } from "@std/assert";
+import type { Random } from "../../core/platform/ports.ts";
+import { type Engine, type EngineLimits, type LogRecord, RecordKind } from "../../core/storage/engine.ts";
+import type { Choose, SimDisk } from "../sim/world/disk.ts";
+import { Twin } from "./storage_twin.ts";
+import { bytesOf, commitAll, contentOf, openOn, recordFor } from "./storage_world.ts";
+
+/** One step of a scripted run: appends records, or asks for something else. */
+export type Step = (run: Run) => void | Promise<void>;
+
+/** A run of the engine beside its twin, which knows what the disk may hold after a power loss. */
+export class Run {
+  /** What the storage holds after each appended record, with the number of appended records. */
+  readonly contents: string[] = [];
+  /** contents[acknowledged..] are allowed after a power loss. */
+  acknowledged = 0;
+  readonly twin: Twin;
+  /** Slots whose records are not committed when they are durable. */
+  readonly stuck = new Set<number>();
+
+  /** @param tracked false: `contents` are left empty, which is quicker by far when there is much of it */
+  constructor(readonly engine: Engine, twin = new Twin(), readonly tracked = true) {
+    this.twin = twin;
+    this.#note();
+    engine.onDurable(() => this.#acknowledge());
+  }
+
+  append(slot: number, fields: Partial<LogRecord>): void {
+    const record = recordFor(this.engine, slot, fields);
+    this.engine.append(record);
+    this.twin.append(record);
+    this.#note();
+  }
+
+  put(slot: number, key: string, value: string): void {
+    this.append(slot, { key, value: bytesOf(value), outcome: 1 });
+  }
+
+  remove(slot: number, key: string): void {
+    this.append(slot, { kind: RecordKind.Delete, key, outcome: 3 });
+  }
+
+  /** Resolves when all that was appended is durable. */
+  async durable(): Promise<void> {
+    while (this.acknowledged < this.contents.length - 1) {
+      if (this.engine.failure !== undefined) throw this.engine.failure;
+      await new Promise<void>((resolve) => {
+        const cancels = [this.engine.onDurable(done), this.engine.onFailure(done)];
+        function done() {
+          for (const cancel of cancels) cancel();
+          resolve();
+        }
+      });
+    }
+  }
+
+  #note(): void {
+    this.contents.push(this.tracked ? this.twin.content() : "");
+  }
+
+  /** One group at a time is under way, so all records before the slots' durable ones are durable too. */
+  #acknowledge(): void {
+    let durable = this.contents.length - 1;
+    for (let slot = 0; slot < 13; slot++) {
+      const { lastLsn, durableLsn } = this.engine.slot(slot);
+      durable -= lastLsn - durableLsn;
+      if (!this.stuck.has(slot)) this.engine.commit(slot, durableLsn);
+    }
+    this.acknowledged = Math.max(this.acknowledged, durable);
+  }
+}
+
+/** Runs the steps until they are done or the power goes off, which must not surface as anything but a failure. */
+export async function play(
+  disk: SimDisk,
+  steps: readonly Step[],
+  limits: Partial<EngineLimits>,
+): Promise<Run | undefined> {
+  let run: Run | undefined;
+  try {
+    run = new Run(await openOn(disk, limits));
+    for (const step of steps) await step(run);
+    await run.durable();
+    await run.engine.close();
+  } catch (error) {
+    if (!disk.dead) throw error;
+  }
+  return run;
+}
+
+/** Opens what a power loss left, commits it all, and compares it with what the run allows. */
+export async function checkAfter(
+  left: SimDisk,
+  run: Run | undefined,
+  limits: Partial<EngineLimits>,
+): Promise<Engine> {
+  const engine = await openOn(left, limits);
+  commitAll(engine);
+  const content = contentOf(engine);
+  const allowed = run === undefined ? ["[]"] : run.contents.slice(run.acknowledged);
+  assert(allowed.includes(content), `found ${content}\nallowed ${allowed.join("\n        ")}`);
+  return engine;
+}
+
+/** Goes through all combinations of choices, long ranges only at their ends and in the middle. */
+export class EveryChoice {
+  #picked: { pick: number; readonly count: number }[] = [];
+  #depth = 0;
+
+  readonly choose: Choose = (count) => {
+    const few = Math.min(count, count > 4 ? 3 : count);
+    if (this.#depth === this.#picked.length) this.#picked.push({ pick: 0, count: few });
+    const { pick } = this.#picked[this.#depth++]!;
+    return few === count ? pick : [0, count >> 1, count - 1][pick]!;
+  };
+
+  /** Goes to the next combination; false when all have been. */
+  next(): boolean {
+    this.#depth = 0;
+    while (this.#picked.length > 0) {
+      const last = this.#picked[this.#picked.length - 1]!;
+      if (++last.pick < last.count) return true;
+      this.#picked.pop();
+    }
+    return false;
+  }
+}
+
+/** A random step for long runs. */
+export function randomStep(random: Random): Step {
+  const slot = random.below(4);
+  const key = `k${random.below(5)}`;
+  const kind = random.below(20);
+  if (kind < 10) return (run) => run.put(slot, key, "v".repeat(random.below(200)));
+  if (kind < 13) return (run) => run.remove(slot, key);
+  if (kind < 15) {
+    const clientId = `client-id-${random.below(3)}-----`;
+    const fields = { key, clientId, value: bytesOf("by client"), outcome: 2 };
+    return (run) => {
+      const sequence = run.contents.length;
+      run.append(slot, { ...fields, sequence, lowestUnfinished: Math.max(1, sequence - 3) });
+    };
+  }
+  if (kind === 15) return (run) => run.append(slot, forget(`client-id-${random.below(3)}-----`));
+  if (kind === 16) return epochStart(slot);
+  if (kind === 17) return (run) => run.engine.checkpoint();
+  if (kind === 18) return (run) => void run.engine.checkpoint().catch(() => {});
+  return (run) => run.durable();
+}
+
+export const forget = (clientId: string) => ({ kind: RecordKind.Forget, clientId, value: bytesOf(clientId) });
+
+export const epochStart = (slot: number): Step => (run) =>
+  run.append(slot, { kind: RecordKind.EpochStart, epoch: run.engine.slot(slot).lastEpoch + 1 });
