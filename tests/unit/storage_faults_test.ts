@@ -63,6 +63,26 @@ Deno.test("storage: what only the page cache has after a failed sync is on the d
   await after.close();
 });
 
+Deno.test("storage: a mark that only the page cache had is not missed after the power is lost at the next start", async () => {
+  const disk = newDisk();
+  const engine = await openOn(disk);
+  await written(engine, () => put(engine, 1, "a", "1"));
+  for (let turn = 0; turn < 10; turn++) await disk.clock.sleep(0); // lets the end of the group pass
+  const before = logBytes(disk);
+  (disk.clock as TestClock).advance(1000); // the log has gone quiet: a mark is written, and not synced
+  assert(logBytes(disk) > before);
+  const killed = disk.kill();
+  killed.faults.syncFails = (path) => path.includes("checkpoint");
+  await assertRejects(() => openOn(killed));
+  const lost = killed.crash(() => 0);
+  lost.faults.syncFails = () => false;
+  const after = await openOn(lost);
+  assertEquals(after.slot(1).damage, undefined);
+  commitAll(after);
+  assertEquals(textOf(after.read(1, "a", 0)!.value), "1");
+  await after.close();
+});
+
 Deno.test("storage: a sync that fails in a checkpoint ends the storage; the log still has all", async () => {
   const disk = newDisk();
   const engine = await openOn(disk);
@@ -196,3 +216,10 @@ Deno.test("storage: folders of other clusters and other settings are refused, wi
   assertEquals([again.clusterId, again.nodeId, again.incarnation], ["a", engine.nodeId, 2]);
   await again.close();
 });
+
+function logBytes(disk: SimDisk): number {
+  return disk.list("node/log").reduce(
+    (sum, name) => sum + disk.open(`node/log/${name}`, "never").sizeBytes(),
+    0,
+  );
+}
