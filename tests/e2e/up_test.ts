@@ -1,0 +1,80 @@
+/** `kv up`: a cluster by one command, and again on the same folder. */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Ensemble } from "./harness/ensemble.ts";
+import { TempFolder } from "./harness/folder.ts";
+import { KvProcess, runKv } from "./harness/process.ts";
+
+/** Waits until the cluster serves; returns the address of its active master. */
+async function serving(up: KvProcess, dataNodes = 2): Promise<string> {
+  const address = await up.ready("master");
+  await up.errorLine(/^kv is ready/);
+  assertEquals(up.out.match(/^ready data /gm)?.length, dataNodes, up.out);
+  return address;
+}
+
+Deno.test("kv up: put, stop, up again on the same folder, get", async () => {
+  await using folder = await TempFolder.make();
+  const args = ["up", "--addr", "127.0.0.1:", "--dir", `${folder.path}/cluster`];
+  {
+    await using up = new KvProcess(args);
+    const addr = await serving(up);
+    const { code, out, err } = await runKv(["shell", "--addr", addr], { stdin: "put a 1\nget a\n" });
+    assertEquals({ code, out }, { code: 0, out: "created\n1\n" }, err);
+    up.signal("SIGTERM");
+    assertEquals(await up.ended(), 0, up.err);
+  }
+  await using up = new KvProcess(args);
+  const addr = await serving(up);
+  const { code, out, err } = await runKv(["shell", "--addr", addr], { stdin: "get a\n" });
+  assertEquals({ code, out }, { code: 0, out: "1\n" }, err);
+});
+
+Deno.test("kv up: a kill -9 loses nothing that was acknowledged", async () => {
+  await using folder = await TempFolder.make();
+  const args = ["up", "--addr", "127.0.0.1:", "--dir", `${folder.path}/cluster`, "--data", "3"];
+  const lines = Array.from({ length: 200 }, (_, i) => `put key-${i} value-${i}\n`).join("");
+  {
+    await using up = new KvProcess(args);
+    const { code, err } = await runKv(["shell", "--addr", await serving(up, 3)], { stdin: lines });
+    assertEquals(code, 0, err);
+    await up.kill();
+  }
+  await using up = new KvProcess(args);
+  const reads = Array.from({ length: 200 }, (_, i) => `get key-${i}\n`).join("");
+  const { out, err } = await runKv(["shell", "--addr", await serving(up, 3)], { stdin: reads });
+  assertEquals(out, Array.from({ length: 200 }, (_, i) => `value-${i}\n`).join(""), err);
+});
+
+Deno.test("kv up: ports taken are an error, or the next free with --auto-port", async () => {
+  await using folder = await TempFolder.make();
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const addr = `127.0.0.1:${(taken.addr as Deno.NetAddr).port}`;
+  const refused = await runKv(["up", "--addr", addr, "--dir", `${folder.path}/refused`]);
+  assertEquals({ code: refused.code, out: refused.out }, { code: 6, out: "" }, refused.err);
+  assertMatch(refused.err, /is taken.*--auto-port/);
+  await using up = new KvProcess(["up", "--addr", addr, "--auto-port", "--dir", `${folder.path}/cluster`]);
+  assert(await serving(up) !== addr);
+});
+
+Deno.test("kv up --zookeeper: a process for each role, all ended with it", async () => {
+  await using folder = await TempFolder.make();
+  await using ensemble = await Ensemble.start(folder.path, 1);
+  const args = [
+    "up",
+    "--zookeeper",
+    "--zk",
+    ensemble.addresses,
+    "--addr",
+    "127.0.0.1:",
+    "--dir",
+    `${folder.path}/cluster`,
+  ];
+  await using up = new KvProcess(args);
+  const addr = await serving(up);
+  const { out, err } = await runKv(["shell", "--addr", addr], { stdin: "put a 1\nget a\n" });
+  assertEquals(out, "created\n1\n", err);
+  up.signal("SIGTERM");
+  assertEquals(await up.ended(), 0, up.err);
+  assertEquals((await runKv(["get", "a", "--addr", addr, "--timeout-ms", "600"])).code, 3);
+});
