@@ -15,7 +15,11 @@ declare module "@std/assert" {
   export function assertExists<T>(actual: T, message?: string): asserts actual is NonNullable<T>;
   export function assertMatch(actual: string, expected: RegExp, message?: string): void;
   export function assertStringIncludes(actual: string, expected: string, message?: string): void;
-  export function assertThrows<E extends Error>(fn: () => unknown, errorClass: ErrorClass<E>, includes?: string): E;
+  export function assertThrows<E extends Error>(
+    fn: () => unknown,
+    errorClass: ErrorClass<E>,
+    includes?: string,
+  ): E;
   export function assertThrows(fn: () => unknown, message?: string): unknown;
   export function assertRejects<E extends Error>(
     fn: () => PromiseLike<unknown>,
