@@ -2,7 +2,7 @@
  * Two repairs of HTTP/2 sessions, at either end, that cannot be made from outside. Import it before a session is made.
  *
  * GOAWAY: a peer that says goodbye makes `node:http2` close the session from within the callback for that frame. Deno
- * (2.9.6, its denoland/deno #36788) then frees the native session at once, although the native code that called back goes on
+ * (2.9.6; denoland/deno#36788) then frees the native session at once, although the native code that called back goes on
  * with it: the process crashes, now or later. Every gRPC client of any language sends GOAWAY when it closes, so this
  * would be a way to stop a server. Here, closing waits for the next turn of the event loop, when no native code is on
  * the stack.

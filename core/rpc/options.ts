@@ -21,6 +21,7 @@ export type Settings = Required<TransportOptions>;
 /** The default of {@link TransportOptions.messageBytesMax}; also what gRPC programs of other languages take at most. */
 export const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
 
+/** The options with defaults for what is left out. */
 export function settingsOf(options: TransportOptions): Settings {
   return { messageBytesMax: MESSAGE_BYTES_MAX, openTimeoutMs: 2000, drainTimeoutMs: 1000, ...options };
 }
