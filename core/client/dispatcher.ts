@@ -79,7 +79,7 @@ export class Dispatcher implements ConnectionListener {
       case "ring":
         return this.#awaitRing(operation, answer.fields.ringVersion);
       case "new-id":
-        this.#renewId(operation);
+        this.#renewId(operation, answer.fields.clientIdAboveMs ?? 0);
         return operation.failures === 1 ? this.#route(operation) : this.#backOff(operation);
       case "backoff":
         return this.#backOff(operation);
@@ -128,15 +128,16 @@ export class Dispatcher implements ConnectionListener {
     void this.source.ask(refusedBy);
   }
 
-  #renewId(operation: Operation): void {
+  /** Our clock may be behind those of the clients that were forgotten. */
+  #renewId(operation: Operation, aboveMs: number): void {
     operation.ids!.finish(operation.sequence);
-    if (operation.ids === this.#ids) this.#ids = this.#newIds();
+    if (operation.ids === this.#ids) this.#ids = this.#newIds(aboveMs + 1);
     operation.ids = this.#ids;
     operation.sequence = this.#ids.take();
   }
 
-  #newIds(): WriteIds {
-    return new WriteIds(uuidV7(this.ports.clock, this.ports.random));
+  #newIds(leastMs = 0): WriteIds {
+    return new WriteIds(uuidV7(this.ports.clock, this.ports.random, leastMs));
   }
 
   #finish(operation: Operation): void {

@@ -22,6 +22,8 @@ export interface ErrorFields {
   readonly slot?: number | undefined;
   /** The newest ring version that the answering node knows. */
   readonly ringVersion?: number | undefined;
+  /** With `client-forgotten`: the time in the new client id must be above this. */
+  readonly clientIdAboveMs?: number | undefined;
 }
 
 export class KvError extends Error {

@@ -1,4 +1,6 @@
+import { bytesFromBinary } from "../platform/binary.ts";
 import { KvError } from "../platform/errors.ts";
+import { timeOfUuidV7 } from "../platform/random.ts";
 import type { Engine } from "../storage/engine.ts";
 import { RecordKind } from "../storage/record.ts";
 import { addWaiter, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
@@ -173,6 +175,7 @@ export class SlotOwner {
       ? new KvError("outcome-unknown", "the result of this write is no longer kept", { slot: this.slot })
       : new KvError("client-forgotten", "the client was idle for too long; nothing was done", {
         slot: this.slot,
+        clientIdAboveMs: timeOfUuidV7(bytesFromBinary(this.#engine.sessions(this.slot).forgotten)),
       });
   }
 

@@ -53,6 +53,7 @@ export function errorToDetail(error: KvError): ErrorDetail {
     message: error.message,
     slot: error.fields.slot,
     ringVersion: error.fields.ringVersion,
+    clientIdAboveMs: error.fields.clientIdAboveMs,
   };
 }
 
@@ -60,7 +61,8 @@ export function errorToDetail(error: KvError): ErrorDetail {
 export function errorFromDetail(detail: ErrorDetail): KvError {
   const code = CODES.get(detail.code) ?? "internal";
   if (code === "unreachable") return new UnreachableError(detail.message);
-  return new KvError(code, detail.message, { slot: detail.slot, ringVersion: detail.ringVersion });
+  const { slot, ringVersion, clientIdAboveMs } = detail;
+  return new KvError(code, detail.message, { slot, ringVersion, clientIdAboveMs });
 }
 
 /** The status that carries the error to the caller, with its detail. */

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Outcome } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../../core/platform/errors.ts";
+import { timeOfUuidV7 } from "../../core/platform/random.ts";
 import { type Action, cluster, KEY_A, ringOf, slotOf } from "./client_world.ts";
 
 const CREATED: Action = { outcome: Outcome.CREATED, version: 5, epoch: 2 };
@@ -186,4 +187,14 @@ Deno.test("'nothing changed' of an earlier sending is ignored: the later one may
   };
   masters[0].offer(ringOf(2, [a.node, b.node], () => b.node));
   assertEquals((await world.run(put)).outcome, "created");
+});
+
+Deno.test("a forgotten client whose clock is behind takes an id above those that were forgotten", async () => {
+  const { world, nodes, client } = await cluster();
+  const aboveMs = Date.UTC(2100, 0);
+  nodes[0].script = (_operation, { clientId }) =>
+    timeOfUuidV7(clientId) > aboveMs
+      ? CREATED
+      : new KvError("client-forgotten", "idle", { clientIdAboveMs: aboveMs });
+  assertEquals((await world.run(client.put(KEY_A, "1"))).outcome, "created");
 });

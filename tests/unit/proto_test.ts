@@ -74,7 +74,7 @@ Deno.test("proto: batches come back as they were, defaults included", () => {
     value: new Uint8Array(),
     version: Number.MAX_SAFE_INTEGER,
     epoch: 1,
-    error: { code: 1, message: "no", slot: 0, ringVersion: undefined },
+    error: { code: 1, message: "no", slot: 0, ringVersion: undefined, clientIdAboveMs: undefined },
   };
   const replies = { replies: [reply] };
   assertEquals(ReplyBatch.decode(new Uint8Array(ReplyBatch.encode(replies).finish())), replies);

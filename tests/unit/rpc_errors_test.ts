@@ -79,6 +79,7 @@ Deno.test("rpc errors: a code of a newer program is internal", () => {
     message: "new",
     slot: undefined,
     ringVersion: undefined,
+    clientIdAboveMs: undefined,
   });
   assertEquals([error.code, error.message], ["internal", "new"]);
 });

@@ -209,7 +209,11 @@ export interface ErrorDetail {
     | number
     | undefined;
   /** The newest ring version that the answering node knows. */
-  ringVersion?: number | undefined;
+  ringVersion?:
+    | number
+    | undefined;
+  /** With CLIENT_FORGOTTEN: the time in the new client id (milliseconds since 1970) must be above this. */
+  clientIdAboveMs?: number | undefined;
 }
 
 /** What a conditional write asks of the key's present state. */
@@ -377,7 +381,7 @@ export interface StatusReply {
 }
 
 function createBaseErrorDetail(): ErrorDetail {
-  return { code: 0, message: "", slot: undefined, ringVersion: undefined };
+  return { code: 0, message: "", slot: undefined, ringVersion: undefined, clientIdAboveMs: undefined };
 }
 
 export const ErrorDetail = {
@@ -393,6 +397,9 @@ export const ErrorDetail = {
     }
     if (message.ringVersion !== undefined) {
       writer.uint32(32).uint64(message.ringVersion);
+    }
+    if (message.clientIdAboveMs !== undefined) {
+      writer.uint32(40).uint64(message.clientIdAboveMs);
     }
     return writer;
   },
@@ -432,6 +439,13 @@ export const ErrorDetail = {
 
           message.ringVersion = readUint64(reader);
           continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.clientIdAboveMs = readUint64(reader);
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -447,6 +461,7 @@ export const ErrorDetail = {
       message: isSet(object.message) ? globalThis.String(object.message) : "",
       slot: isSet(object.slot) ? globalThis.Number(object.slot) : undefined,
       ringVersion: isSet(object.ringVersion) ? globalThis.Number(object.ringVersion) : undefined,
+      clientIdAboveMs: isSet(object.clientIdAboveMs) ? globalThis.Number(object.clientIdAboveMs) : undefined,
     };
   },
 
@@ -464,6 +479,9 @@ export const ErrorDetail = {
     if (message.ringVersion !== undefined) {
       obj.ringVersion = Math.round(message.ringVersion);
     }
+    if (message.clientIdAboveMs !== undefined) {
+      obj.clientIdAboveMs = Math.round(message.clientIdAboveMs);
+    }
     return obj;
   },
 
@@ -476,6 +494,7 @@ export const ErrorDetail = {
     message.message = object.message ?? "";
     message.slot = object.slot ?? undefined;
     message.ringVersion = object.ringVersion ?? undefined;
+    message.clientIdAboveMs = object.clientIdAboveMs ?? undefined;
     return message;
   },
 };
