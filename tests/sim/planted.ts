@@ -1,0 +1,156 @@
+/** A fault to plant in the program: the text to be found, exactly once, and what stands there instead. */
+export interface Planted {
+  readonly name: string;
+  /** From the root of the project. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** What it breaks, and so how the simulation can see it. */
+  readonly why: string;
+}
+
+/** Each of these must be found by the simulation; `deno task sim:mutants` tries them. */
+export const PLANTED: readonly Planted[] = [
+  {
+    name: "no sync before the answer",
+    file: "core/storage/group_commit.ts",
+    find: "if (this.#syncsNow(group)) this.writer.syncNow();\n        else await this.writer.sync();",
+    replace: "await Promise.resolve();",
+    why: "an acknowledged write is lost with the power",
+  },
+  {
+    name: "a failed sync is ignored",
+    file: "core/storage/group_commit.ts",
+    find: "        this.fail(error);\n      }\n      this.#syncMs",
+    replace: "      }\n      this.#syncMs",
+    why: "what the failed sync dropped is acknowledged and gone after the next power loss",
+  },
+  {
+    name: "checksums of values not looked at",
+    file: "core/storage/data_record.ts",
+    find: "export function dataChecksum(record: Uint8Array): number {",
+    replace: "export function dataChecksum(record: Uint8Array): number {\n" +
+      "  if (record.length > 0) return new DataView(record.buffer, record.byteOffset).getUint32(4, true);",
+    why: "rot is served as data",
+  },
+  {
+    name: "a torn tail taken for good",
+    file: "core/storage/recovery.ts",
+    find: "tornAt ?? read.end, read.synced",
+    replace: "read.end, read.end",
+    why: "the next start finds broken records below what it takes for synced",
+  },
+  {
+    name: "a start that takes the page cache for the disk",
+    file: "core/storage/recovery.ts",
+    find: "tornAt ?? read.end, read.synced",
+    replace: "tornAt ?? read.end, tornAt ?? read.end",
+    why: "what was read back, and never synced, is gone after the next power loss and taken for damage",
+  },
+  {
+    name: "a checkpoint without synced files",
+    file: "core/storage/checkpoint.ts",
+    find: "        await file.sync();\n",
+    replace: "",
+    why: "the log is released while the files are not on the disk",
+  },
+  {
+    name: "a folder that is not synced after a rename",
+    file: "core/storage/replace_file.ts",
+    find: "  disk.syncFolder(folder);\n",
+    replace: "",
+    why: "the log is released for a manifest that the power loss takes back",
+  },
+  {
+    name: "a checkpoint without the results of clients",
+    file: "core/storage/manifest.ts",
+    find: "[...sessions.saved()]",
+    replace: "[]",
+    why: "a retry after a restart is executed again",
+  },
+  {
+    name: "no dedupe",
+    file: "core/replication/slot_owner.ts",
+    find: 'if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;',
+    replace: "",
+    why: "a retried write takes effect twice",
+  },
+  {
+    name: "a forgotten client's retry is executed",
+    file: "core/replication/slot_owner.ts",
+    find: "if (clientId > sessions.forgotten || this.#pending.hasClient(clientId)) return false;",
+    replace: "return false;",
+    why: "a retried write takes effect twice when its client was forgotten in between",
+  },
+  {
+    name: "conditions decided on the committed state",
+    file: "core/replication/slot_owner.ts",
+    find: "const before = this.#pending.last(request.key);",
+    replace: "const before = undefined as ReturnType<PendingRecords['last']>;",
+    why: "two conditional writes under way at once both succeed",
+  },
+  {
+    name: "an answer on a state that is not durable",
+    file: "core/replication/slot_owner.ts",
+    find: "} else if (before === undefined) {",
+    replace: "} else if (before !== null) {",
+    why: "a failed condition tells of a write that the power loss undoes",
+  },
+  {
+    name: "a restarted owner serves before it is listed",
+    file: "core/cluster/slot_table.ts",
+    find: "if (!sameRef(entry.owner, this.self)) {",
+    replace: "if (entry.owner?.id !== this.self.id) {",
+    why: "it answers in an epoch that is not its own",
+  },
+  {
+    name: "a join without freezing",
+    file: "core/cluster/slot_table.ts",
+    find: 'for (const slot of slots) this.#owners[slot]?.freeze("it is being given to a node that joins");',
+    replace: "",
+    why: "the present owner writes until it hears of the new one",
+  },
+  {
+    name: "a join that takes written slots",
+    file: "core/cluster/slot_table.ts",
+    find: "if (written.length > 0) return written;",
+    replace: "",
+    why: "the new owner has none of the data",
+  },
+  {
+    name: "a restarted owner in its old epoch",
+    file: "core/cluster/reconcile.ts",
+    find: "epoch: entry.epoch + (ownerChanged ? 1 : 0)",
+    replace: "epoch: entry.epoch",
+    why: "two process starts append in one epoch",
+  },
+  {
+    name: "a lock taken out of turn",
+    file: "core/coordination/lock.ts",
+    find: 'if (place === 0 && this.#state === "waiting") {',
+    replace: 'if (this.#state === "waiting") {',
+    why: "two masters write the ring",
+  },
+  {
+    name: "every sending under a new sequence",
+    file: "core/client/operation.ts",
+    find: "const { kind, key, value, condition, sequence } = this;",
+    replace:
+      "if (retry) this.sequence = this.ids!.take();\n    const { kind, key, value, condition, sequence } = this;",
+    why: "a retried write takes effect twice",
+  },
+  {
+    name: "a time limit reported as nothing done",
+    file: "core/client/operation.ts",
+    find: "if (!this.outcomeUnknown) return cause;",
+    replace: "return cause;",
+    why: "a write that was said to have failed is seen",
+  },
+  {
+    name: "a repeated sending that does not say so",
+    file: "core/client/operation.ts",
+    find: "const retry = this.unsettled > 0;",
+    replace: "const retry = false;",
+    why: "an earlier sending is executed after the write was answered that nothing changed",
+  },
+];
