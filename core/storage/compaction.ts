@@ -114,8 +114,9 @@ export class Compaction {
     const { state, slots, files } = this.parts;
     const older = shard.older!;
     const slot = slots[record.slot];
-    const row = slot?.index.get(record.key);
-    if (slot === undefined || row === undefined) return;
+    if (slot === undefined) return;
+    const row = state.rowOf(slot, record.key);
+    if (row < 0) return;
     if (state.places.file(row) !== older.id || state.places.offset(row) !== record.offset) return;
     const length = dataRecordBytes(record.keyBytes, record.valueBytes);
     const bytes = record.bytes.length > 0 ? record.bytes : older.readAside(record.offset, length);
@@ -133,7 +134,7 @@ export class Compaction {
     const { state, slots } = this.parts;
     older.damaged = true;
     for (const slot of slots) {
-      for (const row of slot.index.values()) {
+      for (const row of slot.index.rows()) {
         if (state.places.file(row) !== older.id) continue;
         const reason = "a record cannot be read";
         state.onDamage(slot, { file: older.path, offset: state.places.offset(row), reason });

@@ -29,6 +29,7 @@ export interface DataHead {
   readonly version: number;
 }
 
+/** Length of a record with a key and a value of so many bytes. */
 export function dataRecordBytes(keyBytes: number, valueBytes: number): number {
   return DATA_HEAD_BYTES + keyBytes + valueBytes;
 }

@@ -34,6 +34,7 @@ export function lockFolder(disk: Disk, folder: string): Cancel {
   }
 }
 
+/** The identity of a folder to be made; its incarnation is 0 until the first start has been written. */
 export function newIdentity(
   random: Random,
   clusterId: string | undefined,
@@ -64,6 +65,7 @@ export function readIdentity(disk: Disk, folder: string): Identity | undefined {
   }
 }
 
+/** Replaces the folder's identity, durably. Throws DiskError. */
 export function writeIdentity(disk: Disk, folder: string, identity: Identity): void {
   const { nodeId, clusterId, settings, incarnation, salt } = identity;
   const rest = { format: FORMAT, nodeId, clusterId: clusterId ?? null, settings, incarnation, salt };

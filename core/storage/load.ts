@@ -36,9 +36,9 @@ export function loadCheckpoint(
       offset: record.offset,
     });
     const slot = slots[record.slot]!;
-    const row = slot.index.get(record.key);
+    const row = state.rowOf(slot, record.key);
     if (
-      row === undefined || state.places.file(row) !== file.id || state.places.offset(row) !== record.offset
+      row < 0 || state.places.file(row) !== file.id || state.places.offset(row) !== record.offset
     ) continue;
     slot.damage ??= { file: file.path, offset: record.offset, reason: "the value of a record is broken" };
   }

@@ -24,6 +24,7 @@ export interface GroupHead {
   readonly count: number;
 }
 
+/** Writes the header at `at`. */
 export function encodeGroupHead(head: GroupHead, into: Buffer, at: number, salt: number): void {
   const { bytes, view } = into;
   view.setUint32(at, MAGIC, true);

@@ -27,10 +27,12 @@ export interface Buffer {
   readonly view: DataView;
 }
 
+/** The bytes with a view on them. */
 export function bufferOf(bytes: Uint8Array): Buffer {
   return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
 }
 
+/** Length of the record in the log. */
 export function recordBytes(record: LogRecord): number {
   return RECORD_HEAD_BYTES + record.key.length + record.clientId.length + record.value.length;
 }

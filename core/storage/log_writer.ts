@@ -5,6 +5,7 @@ import type { LogRecord } from "./record.ts";
 
 const KEPT_BUFFER_BYTES = 1 << 20;
 
+/** Path of the segment in the log's folder. */
 export function segmentPath(folder: string, segment: number): string {
   return `${folder}/${String(segment).padStart(10, "0")}.log`;
 }

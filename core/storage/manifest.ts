@@ -55,6 +55,7 @@ export function manifestSlot(state: SlotState): ManifestSlot {
   return { slot, committedLsn, committedEpoch, durableLsn, keys, digest, damage, forgotten, clients };
 }
 
+/** The manifest's file, both copies. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const out = new ByteWriter();
   out.u32(FORMAT);

@@ -8,6 +8,7 @@ import { listSegments, readLog } from "./log_read.ts";
 import { LogWriter, segmentPath } from "./log_writer.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
 import type { EngineOptions } from "./options.ts";
+import { Places } from "./places.ts";
 import { replay } from "./replay.ts";
 import { readWhole } from "./replace_file.ts";
 import { SlotState } from "./slot_state.ts";
@@ -58,9 +59,10 @@ export function recover(
 ): Recovered {
   const { disk, folder, log } = options;
   const { salt, settings } = identity;
-  const slots = Array.from({ length: settings.msn }, (_, slot) => new SlotState(slot));
+  const places = new Places();
+  const slots = Array.from({ length: settings.msn }, (_, slot) => new SlotState(slot, places));
   const files = new DataFiles(disk, `${folder}/files`, salt, settings.levels, options.cacheBytesMax);
-  const state = new CommittedState(files, (slot, damage) => {
+  const state = new CommittedState(files, places, (slot, damage) => {
     if (slot.damage === undefined) {
       log("error", `slot ${slot.slot} is damaged: ${damage.reason}`, { ...damage });
     }

@@ -1,3 +1,5 @@
+import { KeyIndex } from "./key_index.ts";
+import type { Places } from "./places.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import { ClientSessions } from "./sessions.ts";
 import type { Damage, SlotView } from "./slot.ts";
@@ -19,18 +21,22 @@ export class SlotState implements SlotView {
   committedEpoch = 0;
   durableLsn = 0;
   damage: Damage | undefined;
-  /** keys === index.size */
-  keys = 0;
   bytes = 0;
   digest = 0;
   readonly sessions = new ClientSessions();
-  /** Row of each committed key in `Places`. */
-  readonly index = new Map<string, number>();
+  /** The rows of the committed keys. */
+  readonly index: KeyIndex;
   readonly tail: LogRecord[] = [];
   /** In order of appending. No group from before may raise durableLsn above them. */
   readonly #openCuts: Cut[] = [];
 
-  constructor(readonly slot: number) {}
+  constructor(readonly slot: number, places: Places) {
+    this.index = new KeyIndex(places);
+  }
+
+  get keys(): number {
+    return this.index.size;
+  }
 
   get lastLsn(): number {
     return this.committedLsn + this.tail.length;

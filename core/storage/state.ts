@@ -10,7 +10,7 @@ import {
   PUT,
   TOMBSTONE,
 } from "./data_record.ts";
-import { Places } from "./places.ts";
+import type { Places } from "./places.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import type { Damage } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
@@ -39,16 +39,19 @@ export interface Placed {
  * result depends on the committed records alone.
  */
 export class CommittedState {
-  readonly places = new Places();
   readonly #encoder = new DataRecordEncoder();
 
   /** @param onDamage told when a record turns out to be broken as it is read */
-  constructor(readonly files: DataFiles, readonly onDamage: (slot: SlotState, damage: Damage) => void) {}
+  constructor(
+    readonly files: DataFiles,
+    readonly places: Places,
+    readonly onDamage: (slot: SlotState, damage: Damage) => void,
+  ) {}
 
   apply(slot: SlotState, record: LogRecord): void {
     if (record.kind === RecordKind.Put) {
       this.put(slot, this.#append(slot, PUT, record));
-    } else if (record.kind === RecordKind.Delete && slot.index.has(record.key)) {
+    } else if (record.kind === RecordKind.Delete && this.rowOf(slot, record.key) >= 0) {
       this.#append(slot, TOMBSTONE, record);
       this.remove(slot, record.key);
     }
@@ -57,20 +60,26 @@ export class CommittedState {
 
   /** Committed version of the key; 0 when it has none. */
   versionOf(slot: SlotState, key: string): number {
-    const row = slot.index.get(key);
-    return row === undefined ? 0 : this.places.version(row);
+    const row = this.rowOf(slot, key);
+    return row < 0 ? 0 : this.places.version(row);
   }
 
-  /** Throws KvError damaged when the record read is not the one that was written. */
+  /** A value is not to be changed. Throws KvError damaged when the record read is not the one that was written. */
   read(slot: SlotState, key: string): { value: Uint8Array; version: number } | undefined {
-    const row = slot.index.get(key);
-    if (row === undefined) return undefined;
+    const row = this.rowOf(slot, key);
+    if (row < 0) return undefined;
     return { value: this.#valueAt(slot, key, row), version: this.places.version(row) };
+  }
+
+  /** The key's row in `places`; -1 when it has none. */
+  rowOf(slot: SlotState, key: string): number {
+    return slot.index.get(key, fnv1a32Binary(key));
   }
 
   /** The slot's entries; the state must not change in between. */
   *entries(slot: SlotState, keysOnly: boolean): Generator<Entry> {
-    for (const [key, row] of slot.index) {
+    for (const row of slot.index.rows()) {
+      const key = this.places.key(row);
       const value = keysOnly ? NOTHING : this.#valueAt(slot, key, row);
       yield { key, value, version: this.places.version(row) };
     }
@@ -79,11 +88,11 @@ export class CommittedState {
   /** Points the index to a put, unless it has a newer one. */
   put(slot: SlotState, placed: Placed): void {
     const { key, version, file, offset, valueBytes, checksum } = placed;
-    let row = slot.index.get(key);
-    if (row === undefined) {
-      row = this.places.add();
-      slot.index.set(key, row);
-      slot.keys++;
+    const hash = fnv1a32Binary(key);
+    let row = slot.index.get(key, hash);
+    if (row < 0) {
+      row = this.places.add(key);
+      slot.index.add(hash, row);
     } else {
       if (this.places.version(row) > version) return;
       this.#discount(slot, key, row);
@@ -96,11 +105,9 @@ export class CommittedState {
 
   /** Takes the key out of the index. */
   remove(slot: SlotState, key: string): void {
-    const row = slot.index.get(key);
-    if (row === undefined) return;
+    const row = slot.index.delete(key, fnv1a32Binary(key));
+    if (row < 0) return;
     this.#discount(slot, key, row);
-    slot.index.delete(key);
-    slot.keys--;
     this.places.release(row);
   }
 

@@ -124,7 +124,6 @@ const MIB = 1 << 20;
 
 function memory(when: string): void {
   report(`memory of the process, ${when}`, Deno.memoryUsage().rss / MIB, "MiB");
-  if (Deno.env.get("DBG")) console.log(JSON.stringify(Deno.memoryUsage()));
 }
 
 async function fill(): Promise<void> {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Engine, RecordKind } from "../../core/storage/engine.ts";
+import { Places } from "../../core/storage/places.ts";
 import { SlotState } from "../../core/storage/slot_state.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { epochStart, forget, Run } from "./storage_script.ts";
@@ -202,7 +203,7 @@ Deno.test("storage: compaction holds the file's write lock, and waits for reader
 });
 
 Deno.test("storage: a group that was under way at a truncation makes nothing durable above it", () => {
-  const slot = new SlotState(1);
+  const slot = new SlotState(1, new Places());
   const at = (lsn: number, epoch: number) => ({ ...recordOf, lsn, epoch });
   const [one, two, other] = [at(1, 1), at(2, 1), at(2, 2)];
   slot.append(one);

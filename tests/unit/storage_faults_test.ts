@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows
 import { KvError } from "../../core/platform/errors.ts";
 import { Engine, RecordKind } from "../../core/storage/engine.ts";
 import { SimDisk } from "../sim/world/disk.ts";
-import { Run } from "./storage_script.ts";
+import { checkAfter, EveryChoice, Run } from "./storage_script.ts";
 import {
   commitAll,
   contentOf,
@@ -152,6 +152,31 @@ Deno.test("storage: a group that the disk has no room for was never there", asyn
   commitAll(after);
   assertEquals(contentOf(after), run.twin.content());
   await after.close();
+});
+
+Deno.test("storage: no power loss brings parts of a rejected group back", async () => {
+  const disk = newDisk();
+  const run = new Run(await openOn(disk, { syncNowBytesMax: 0 }));
+  const { engine } = run;
+  run.put(1, "a", "1");
+  await run.durable();
+  const used = disk.paths().reduce((sum, path) => sum + disk.content(path).length, 0);
+  // Two records of the group fit, the third does not; the next group ends where the second record began.
+  disk.faults.capacityBytes = used + 250;
+  const rejection = new Promise<void>((resolve) => engine.onRejected(() => resolve()));
+  for (const value of ["x", "y", "z".repeat(200)]) put(engine, 1, "a", value);
+  await rejection;
+  disk.faults.capacityBytes = Infinity;
+  (disk.clock as TestClock).advance(200);
+  run.put(1, "a", "2");
+  // The group is written, its sync under way.
+  for (const written = disk.changes; disk.changes < written + 2;) await Promise.resolve();
+  const every = new EveryChoice();
+  const left: SimDisk[] = [];
+  do left.push(disk.afterPowerLoss(every.choose)); while (every.next());
+  disk.crash();
+  for (const each of left) await checkAfter(each, run, {});
+  assert(left.length > 4);
 });
 
 Deno.test("storage: a rejected truncation gives the tail back", async () => {

@@ -3,6 +3,8 @@ import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
 import { bufferOf, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
 import { scanSegment } from "../../core/storage/log_scan.ts";
+import { KeyIndex } from "../../core/storage/key_index.ts";
+import { Places } from "../../core/storage/places.ts";
 import { RecordKind } from "../../core/storage/record.ts";
 import { seeded, TestClock } from "./storage_world.ts";
 import { SimDisk } from "../sim/world/disk.ts";
@@ -98,4 +100,30 @@ Deno.test("simulated disk: what was not synced may be lost, kept or torn; names 
   disk.faults.capacityBytes = 5;
   assertThrows(() => file.write(new Uint8Array(4), 4), Error, "no space");
   assertEquals(file.sizeBytes(), 5);
+});
+
+Deno.test("key index: equals a Map through adding, removing and growing", () => {
+  const random = seeded(2);
+  const places = new Places();
+  const index = new KeyIndex(places);
+  const twin = new Map<string, number>();
+  // Few hashes, so that many keys meet in the same cells.
+  const hashOf = (key: string) => key.charCodeAt(0) * 137;
+  for (let i = 0; i < 20_000; i++) {
+    const key = String.fromCharCode(random.below(256), random.below(4)) + "x".repeat(random.below(3));
+    const row = index.get(key, hashOf(key));
+    assertEquals(row, twin.get(key) ?? -1);
+    if (row < 0 && random.below(3) > 0) {
+      const added = places.add(key);
+      index.add(hashOf(key), added);
+      twin.set(key, added);
+    } else if (random.below(2) === 0) {
+      assertEquals(index.delete(key, hashOf(key)), row);
+      if (row >= 0) places.release(row);
+      twin.delete(key);
+    }
+    assertEquals(index.size, twin.size);
+  }
+  const found = [...index.rows()].map((row): [string, number] => [places.key(row), row]);
+  assertEquals(new Map(found), twin);
 });
