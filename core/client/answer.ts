@@ -1,13 +1,9 @@
 import { OperationKind, type Reply } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../platform/errors.ts";
+import { copyOf } from "../platform/slab.ts";
 import { errorFromDetail } from "../rpc/errors.ts";
 import type { Versioned, WriteOutcome, WriteResult } from "./api.ts";
 import type { Operation } from "./operation.ts";
-
-const SLAB_BYTES = 16 * 1024;
-const SHARED_BYTES_MAX = 1024;
-let slab = new Uint8Array(SLAB_BYTES);
-let slabUsed = 0;
 
 /** By the number of the wire's `Outcome`. */
 const OUTCOMES: readonly (WriteOutcome | undefined)[] = [
@@ -37,17 +33,7 @@ export function changedNothing(answer: Versioned | WriteResult | undefined): boo
     (answer.outcome === "not-found" || answer.outcome === "condition-failed");
 }
 
-/**
- * The value is a view of the message it came in; kept as that, a small one would hold a large message in memory. Small
- * values are copied into a slab that they share: an array of its own costs V8 ten times as much.
- */
+/** The value is a view of the message it came in; kept as that, a small one would hold a large message in memory. */
 function ownBytes(view: Uint8Array): Uint8Array {
-  if (view.length > SHARED_BYTES_MAX) return 2 * view.length >= view.buffer.byteLength ? view : view.slice();
-  if (slabUsed + view.length > SLAB_BYTES) {
-    slab = new Uint8Array(SLAB_BYTES);
-    slabUsed = 0;
-  }
-  slab.set(view, slabUsed);
-  slabUsed += view.length;
-  return slab.subarray(slabUsed - view.length, slabUsed);
+  return 2 * view.length >= view.buffer.byteLength ? view : copyOf(view);
 }

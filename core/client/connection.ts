@@ -17,6 +17,8 @@ import type { WriteIds } from "./write_ids.ts";
 
 /** A message takes more operations only up to this size; a larger operation goes alone. */
 const BATCH_BYTES_MAX = 1024 * 1024;
+/** Shorter messages overlap better: the node works on one while the client takes the answers of the one before. */
+const BATCH_OPERATIONS_MAX = 128;
 /** A node that owes answers and says nothing for so long is pinged. */
 const SILENCE_MS = 500;
 const PING_TIMEOUT_MS = 1000;
@@ -112,6 +114,7 @@ export class Connection implements Carrier {
       // It has ended or moved since it was queued; or it stands in the queue twice, having moved away and back.
       if (operation.state !== "queued" || operation.carrier !== this) continue;
       if (bytes > 0 && bytes + operation.bytes > BATCH_BYTES_MAX) break;
+      if (operations.length === BATCH_OPERATIONS_MAX) break;
       if (operation.ids !== undefined && operation.ids !== (ids ??= operation.ids)) break;
       bytes += operation.bytes;
       const id = this.#takeSendingId();

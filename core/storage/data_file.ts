@@ -1,4 +1,5 @@
 import { type Disk, DiskError, type DiskFile } from "../platform/ports.ts";
+import { copyOf } from "../platform/slab.ts";
 import { BLOCK_BYTES, type BlockCache } from "./block_cache.ts";
 
 /** What a {@link DataFile} is made of. */
@@ -93,7 +94,9 @@ export class DataFile {
    */
   read(offset: number, length: number): Uint8Array {
     const at = offset % BLOCK_BYTES;
-    if (at + length <= BLOCK_BYTES) return this.#block((offset - at) / BLOCK_BYTES).slice(at, at + length);
+    if (at + length <= BLOCK_BYTES) {
+      return copyOf(this.#block((offset - at) / BLOCK_BYTES).subarray(at, at + length));
+    }
     // A long value would push many others out of the cache.
     if (length > 4 * BLOCK_BYTES) return this.readAside(offset, length);
     const bytes = new Uint8Array(length);
