@@ -24,7 +24,7 @@ export interface EngineLimits {
 export const DEFAULT_LIMITS: EngineLimits = {
   keyBytesMax: 4 << 10,
   valueBytesMax: 1 << 20,
-  syncNowBytesMax: 16 << 10,
+  syncNowBytesMax: 64 << 10,
   segmentBytes: 32 << 20,
   cacheBytesMax: 16 << 20,
   checkpointBytes: 64 << 20,

@@ -10,7 +10,7 @@ export interface Figures {
   readonly maxMs: number;
 }
 
-/** Keeps `inFlight` calls of `operate` going for `seconds` after a warm-up of a fifth of that. */
+/** Keeps `inFlight` calls of `operate` going for `seconds`, after a warm-up of half as long. */
 export async function measure(
   inFlight: number,
   seconds: number,
@@ -22,7 +22,7 @@ export async function measure(
     numberOfSignificantValueDigits: 3,
   });
   let index = 0;
-  await run(inFlight, seconds / 5, () => operate(index++), undefined);
+  await run(inFlight, seconds / 2, () => operate(index++), undefined);
   const startMs = performance.now();
   const operations = await run(inFlight, seconds, () => operate(index++), histogram);
   const elapsedS = (performance.now() - startMs) / 1000;
