@@ -111,7 +111,7 @@ export const SETTINGS = {
     ...storage,
     about:
       "A data file is rewritten when more of it is garbage than not, but not before it holds this much garbage.",
-  }, { default: MIB, min: 4 * KIB, max: 64 * GIB, unit: "bytes" }),
+  }, { default: 4 * MIB, min: 4 * KIB, max: 64 * GIB, unit: "bytes" }),
   clientsMax: integer({
     ...storage,
     about: "Clients per slot whose last results are kept, so that a write sent twice takes effect once.",

@@ -29,7 +29,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   cacheBytesMax: 16 << 20,
   checkpointBytes: 64 << 20,
   reserveBytes: 96 << 20,
-  compactBytesMin: 1 << 20,
+  compactBytesMin: 4 << 20,
   compactStepBytes: 256 << 10,
 };
 
