@@ -45,13 +45,6 @@ Deno.test("system disk: positional reads and writes, faults by name", async () =
   });
 });
 
-Deno.test("system disk: a write that the disk has no room for is full, not io", () => {
-  // The device that is always full.
-  const full = systemDisk.open("/dev/full", "never");
-  assertEquals(assertThrows(() => full.write(new Uint8Array(1), 0), DiskError).fault, "full");
-  full.close();
-});
-
 Deno.test("system disk: the engine keeps what it was given, and its folder for itself", async () => {
   await inFolder(async (folder) => {
     const open = () =>
