@@ -108,7 +108,10 @@ export class SimStream implements Link {
     const end = this.client.process === survivor ? this.client : this.server;
     this.#broken = true;
     this.#closeSoon(end, error);
-    if (!this.#other(end).process.alive) this.#other(end).closed = true;
+    const other = this.#other(end);
+    if (!other.process.alive) other.closed = true;
+    // It may have missed the trouble that this end gave up for; its own keepalive goes unanswered now.
+    else this.network.scheduler.after(this.network.keepaliveMs(), () => this.#closeSoon(other, error));
   }
 
   /** Both ends learn of it, each in its own time; what is on the way may still come before. */
