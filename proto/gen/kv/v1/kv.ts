@@ -229,7 +229,7 @@ export interface WriteId {
   sequence: number;
   /** The lowest sequence that the client still waits for; results below it are forgotten. */
   lowestUnfinished: number;
-  /** Set from the second sending on. */
+  /** Set when an earlier sending of the same sequence may have taken effect, or still may. */
   retry: boolean;
 }
 
