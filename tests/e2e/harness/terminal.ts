@@ -18,12 +18,15 @@ export async function shellAtTerminal(
 ): Promise<string> {
   const child = new Deno.Command("script", {
     args: ["-qec", '"$KV" shell --addr "$ADDR"', "/dev/null"],
-    env: { KV: kvProgram, ADDR: addr, XDG_STATE_HOME: stateFolder },
+    // A dumb terminal, as those who run tests may have, has no arrow keys.
+    env: { KV: kvProgram, ADDR: addr, XDG_STATE_HOME: stateFolder, TERM: "xterm" },
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
   let shown = "";
+  let ended = false;
+  child.status.then(() => ended = true);
   const reading = (async () => {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) shown += text;
   })();
@@ -40,7 +43,7 @@ export async function shellAtTerminal(
     }
     await reading;
   } catch (error) {
-    child.kill("SIGKILL");
+    if (!ended) child.kill("SIGKILL");
     throw error;
   } finally {
     await keyboard.close().catch(() => {});
