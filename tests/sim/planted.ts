@@ -146,11 +146,4 @@ export const PLANTED: readonly Planted[] = [
     replace: "return cause;",
     why: "a write that was said to have failed is seen",
   },
-  {
-    name: "a repeated sending that does not say so",
-    file: "core/client/operation.ts",
-    find: "const retry = this.unsettled > 0;",
-    replace: "const retry = false;",
-    why: "an earlier sending is executed after the write was answered that nothing changed",
-  },
 ];

@@ -114,12 +114,16 @@ export class SimStream implements Link {
     else this.network.scheduler.after(this.network.keepaliveMs(), () => this.#closeSoon(other, error));
   }
 
-  /** Both ends learn of it, each in its own time; what is on the way may still come before. */
+  /**
+   * Both ends learn of it, each in its own time; what is on the way may still come before. The server's end may learn
+   * late, and then takes what the client has long sent again elsewhere.
+   */
   reset(error: UnreachableError): void {
     this.#broken = true;
-    for (const end of [this.client, this.server]) {
-      this.network.scheduler.after(this.network.latencyMs(), () => this.close(end, error), end.process);
-    }
+    const { network } = this;
+    const serverMs = network.random.chance(0.5) ? network.latencyMs() : network.keepaliveMs();
+    network.scheduler.after(network.latencyMs(), () => this.close(this.client, error), this.client.process);
+    network.scheduler.after(serverMs, () => this.close(this.server, error), this.server.process);
   }
 
   resume(): void {

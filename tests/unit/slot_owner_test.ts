@@ -1,0 +1,108 @@
+import { assertEquals } from "@std/assert";
+import { bytesFromBinary } from "../../core/platform/binary.ts";
+import { SlotOwner } from "../../core/replication/slot_owner.ts";
+import { Outcome, type Waiter, type WriteRequest } from "../../core/replication/write.ts";
+import { fnv1a32Binary } from "../../core/ring/hash.ts";
+import { SimDisk } from "../sim/world/disk.ts";
+import { nextGroup, openOn, seeded, TestClock } from "./storage_world.ts";
+
+const SLOT = 1;
+const CLIENT = "0123456789abcdef";
+
+async function newOwner(clientsMax = 10) {
+  const disk = new SimDisk(new TestClock(), seeded(5));
+  const engine = await openOn(disk);
+  const owner = new SlotOwner(engine, SLOT, 1, clientsMax);
+  engine.onDurable(() => owner.durable());
+  owner.begin();
+  return { engine, owner, disk };
+}
+
+/** A put of the key "k", with what the caller changes. */
+function put(sequence: number, fields: Partial<WriteRequest> = {}): WriteRequest {
+  const plain = { kind: "put", key: "k", hash: fnv1a32Binary("k"), value: bytesFromBinary("v") } as const;
+  const id = { clientId: CLIENT, sequence, lowestUnfinished: 1, retry: false, condition: undefined };
+  return { ...plain, ...id, ...fields };
+}
+
+/** Collects "outcome version" or the error's code. */
+function collect(answers: string[]): Waiter {
+  return {
+    done: (outcome, version) => answers.push(`${outcome} ${version}`),
+    failed: (error) => answers.push(error.code),
+  };
+}
+
+Deno.test("slot owner: a retry that changes nothing is logged, and an earlier sending that comes late finds its answer", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  owner.write(put(1, { clientId: "" }), collect(answers));
+  await nextGroup(engine);
+  // The retry of sequence 7 finds a value; then the key is deleted, and the first sending of 7 arrives.
+  owner.write(put(7, { condition: { absent: true }, retry: true }), collect(answers));
+  await nextGroup(engine);
+  owner.write(put(1, { kind: "delete", clientId: "" }), collect(answers));
+  await nextGroup(engine);
+  owner.write(put(7, { condition: { absent: true } }), collect(answers));
+  const failed = `${Outcome.ConditionFailed} 1`;
+  assertEquals(answers, [`${Outcome.Created} 1`, failed, `${Outcome.Deleted} 3`, failed]);
+  assertEquals(engine.versionOf(SLOT, "k"), 0);
+  await engine.close();
+});
+
+Deno.test("slot owner: a write that waits is answered once for each of its sendings, and executed once", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  owner.write(put(1), collect(answers));
+  owner.write(put(1, { retry: true }), collect(answers));
+  assertEquals(answers, []);
+  await nextGroup(engine);
+  owner.write(put(1, { retry: true }), collect(answers));
+  const created = `${Outcome.Created} 1`;
+  assertEquals(answers, [created, created, created]);
+  assertEquals(engine.slot(SLOT).lastLsn, 1);
+  await engine.close();
+});
+
+Deno.test("slot owner: conditions are decided on what was appended, and answered when that is committed", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  owner.write(put(1), collect(answers));
+  owner.write(put(2, { condition: { absent: true } }), collect(answers));
+  owner.write(put(3, { condition: { version: 1 } }), collect(answers));
+  assertEquals(answers, []);
+  assertEquals(engine.versionOf(SLOT, "k"), 0, "not visible before it is durable");
+  await nextGroup(engine);
+  assertEquals(answers, [`${Outcome.Created} 1`, `${Outcome.ConditionFailed} 1`, `${Outcome.Updated} 2`]);
+  await engine.close();
+});
+
+Deno.test("slot owner: of too many clients the longest idle are forgotten, and their retries have no known outcome", async () => {
+  const { engine, owner } = await newOwner(4);
+  const answers: string[] = [];
+  const client = (n: number) => `client-${n}`.padEnd(16, "-");
+  for (let n = 0; n < 8; n++) {
+    owner.write(put(1, { clientId: client(n) }), collect(answers));
+    await nextGroup(engine);
+  }
+  answers.length = 0;
+  owner.write(put(1, { clientId: client(0), retry: true }), collect(answers));
+  owner.write(put(2, { clientId: client(0) }), collect(answers));
+  owner.write(put(1, { clientId: client(7), retry: true }), collect(answers));
+  assertEquals(answers.slice(0, 2), ["outcome-unknown", "client-forgotten"]);
+  assertEquals(answers[2]?.startsWith(`${Outcome.Updated} `), true);
+  await engine.close();
+});
+
+Deno.test("slot owner: frozen it answers nothing, closed it cannot say what became of writes under way", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  owner.freeze("a test");
+  owner.write(put(1), collect(answers));
+  owner.thaw();
+  owner.write(put(1), collect(answers));
+  owner.close("another owner");
+  owner.write(put(2), collect(answers));
+  assertEquals(answers, ["unavailable", "outcome-unknown", "unavailable"]);
+  await engine.close();
+});
