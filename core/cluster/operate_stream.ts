@@ -1,4 +1,5 @@
 import {
+  type ErrorDetail,
   type Operation,
   type OperationBatch,
   OperationKind,
@@ -96,44 +97,30 @@ class Answer implements Waiter, Reader {
   constructor(private readonly stream: OperateStream, private readonly id: number) {}
 
   found(value: Uint8Array, version: number): void {
-    this.stream.reply({ id: this.id, outcome: 0, found: true, value, version, epoch: 0, error: undefined });
+    this.#reply(0, true, value, version, 0);
   }
 
   notFound(): void {
-    this.stream.reply({
-      id: this.id,
-      outcome: 0,
-      found: false,
-      value: EMPTY,
-      version: 0,
-      epoch: 0,
-      error: undefined,
-    });
+    this.#reply(0, false, EMPTY, 0, 0);
   }
 
   done(outcome: number, version: number, epoch: number): void {
-    const { id } = this;
-    this.stream.reply({
-      id,
-      outcome: wireOutcome(outcome),
-      found: false,
-      value: EMPTY,
-      version,
-      epoch,
-      error: undefined,
-    });
+    this.#reply(outcome, false, EMPTY, version, epoch);
   }
 
   failed(error: KvError): void {
-    const detail = errorToDetail(error);
-    this.stream.reply({
-      id: this.id,
-      outcome: 0,
-      found: false,
-      value: EMPTY,
-      version: 0,
-      epoch: 0,
-      error: detail,
-    });
+    this.#reply(0, false, EMPTY, 0, 0, errorToDetail(error));
+  }
+
+  #reply(
+    outcome: number,
+    found: boolean,
+    value: Uint8Array,
+    version: number,
+    epoch: number,
+    error?: ErrorDetail,
+  ): void {
+    const { id } = this;
+    this.stream.reply({ id, outcome: wireOutcome(outcome), found, value, version, epoch, error });
   }
 }

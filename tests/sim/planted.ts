@@ -1,3 +1,14 @@
+/*
+ * What the simulation was tried with and did not find, so that it proves nothing about it; unit tests look at most of it:
+ *
+ * - the client never says that it has sent a write before (300 seeds): an earlier sending may be executed late
+ * - the ring written without comparing its version (120 to 150 seeds, as all below): the check of the lock remains
+ * - the lost reply of a ring write taken for success; a write repeated under a new client id
+ * - checksums of the log not looked at, a torn tail not cut: the simulated disk tears prefixes and suffixes of a write,
+ *   not any subset of its sectors
+ * - a write that the full disk refused not taken back; compaction without a sync of its own
+ */
+
 /** A fault to plant in the program: the text to be found, exactly once, and what stands there instead. */
 export interface Planted {
   readonly name: string;
