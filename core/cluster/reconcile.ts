@@ -72,7 +72,7 @@ function decideJoin(ring: Ring, candidate: Registered): Decision {
       `all ${msn} seats of the ring are taken; a ring with more seats needs a new cluster with a larger msn`;
     return { kind: "refuse", candidate, reason };
   }
-  const seat: RingNode = { ref: candidate.ref, address: candidate.address, label };
+  const seat: RingNode = { ref: candidate.ref, address: candidate.address, label, leaving: false };
   const nodes = [...ring.nodes, seat].toSorted((a, b) => a.label - b.label);
   const owners = ruleOwners(nodes.map((node) => node.label), msn);
   const given = new Map<string, number[]>();

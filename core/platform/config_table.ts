@@ -1,11 +1,11 @@
 /** Every setting of kv, described once: checks, flags, help, `cfg.yaml` and the type of the configuration come from here. */
 
-import { isPrime, LEVELS_MAX, MSN_MAX, MSN_MIN, primesNear } from "./limits.ts";
+import { isPrime, LEVELS_MAX, MSN_MAX, MSN_MIN, primesNear, PROMISE_MS_MIN } from "./limits.ts";
 import { choice, integer, list, type Setting, text } from "./setting.ts";
 
-const SERVERS = ["master", "data", "up"];
+const SERVERS = ["master", "data", "standby", "up"];
 const MASTERS = ["master", "up"];
-const NODES = ["data", "up"];
+const NODES = ["data", "standby", "up"];
 const CLIENTS = ["shell", "bench", "up", "get", "put", "del", "dump", "status"];
 
 const KIB = 2 ** 10;
@@ -54,6 +54,12 @@ export const SETTINGS = {
     about: "The active master breaks a lock `register` that was held for longer.",
   }, { default: 10_000, min: 1000, max: 600_000, unit: "ms" }),
 
+  promiseMs: integer({
+    ...cluster,
+    commands: MASTERS,
+    about:
+      "For how long a copy promises its owner not to serve in its place. A failure shows for at least that long.",
+  }, { default: 600, min: PROMISE_MS_MIN, max: 60_000, unit: "ms" }),
   msn: integer({
     ...cluster,
     about: "Maximum server number: the seats on the ring, so also the most data nodes. A prime.",
@@ -69,6 +75,22 @@ export const SETTINGS = {
     about:
       "Levels of folders in a data directory: 1 has 3 files, 2 have 3 x 5, 3 have 3 x 5 x 7, 4 have 3 x 5 x 7 x 11.",
   }, { default: 2, min: 1, max: LEVELS_MAX }),
+
+  replicas: integer({
+    section: "Copies",
+    commands: MASTERS,
+    about: "Standbys that copy each slot; 0: all of them. The active master's value counts.",
+  }, { default: 0, min: 0, max: 100 }),
+  minInSync: integer({
+    section: "Copies",
+    commands: NODES,
+    about: "Writes are refused while fewer copies than this are in sync, the owner's included.",
+  }, { default: 1, min: 1, max: 100 }),
+  transferBytesPerSecond: integer({
+    section: "Copies",
+    commands: NODES,
+    about: "How fast a node sends whole slots to each node that catches up.",
+  }, { default: 64 * MIB, min: 64 * KIB, max: 1024 * GIB, unit: "bytes" }),
 
   keyBytesMax: integer({ ...storage, about: "Longer keys are refused." }, {
     default: 4 * KIB,

@@ -6,6 +6,8 @@ export const MSN_MIN = 13;
 export const MSN_MAX = 1021;
 /** Levels of the largest data folder: 3 x 5 x 7 x 11 = 1155 files. */
 export const LEVELS_MAX = 4;
+/** Shorter promises would lapse between two heartbeats of a busy node. */
+export const PROMISE_MS_MIN = 100;
 
 /** Whether `value` is a prime number. By trial division, so for small numbers. */
 export function isPrime(value: number): boolean {

@@ -1,5 +1,6 @@
 import { KvError } from "../platform/errors.ts";
 import type { NodeRef, Ring, RingNode, SlotEntry } from "./ring.ts";
+import { PROMISE_MS_MIN } from "../platform/limits.ts";
 import { checkSettings } from "./settings.ts";
 
 /** Throws {@link KvError} `invalid`, naming field and value, unless every invariant of {@link Ring} holds. */
@@ -10,6 +11,9 @@ export function checkRing(ring: Ring): void {
     if (ring[name] === "") refuse(`${name} is empty`);
   }
   checkNodes(ring.nodes, ring.settings.msn);
+  checkStandbys(ring);
+  checkCount(ring.replicas, 0, "replicas");
+  checkCount(ring.promiseMs, PROMISE_MS_MIN, "promiseMs");
   if (ring.slots.length !== ring.settings.msn) {
     refuse(`it has ${ring.slots.length} slots, but msn is ${ring.settings.msn}`);
   }
@@ -34,6 +38,17 @@ function checkNodes(nodes: readonly RingNode[], msn: number): void {
       refuse(`nodes[${i}].label ${label} is not above the one before, ${previousLabel}`);
     }
     previousLabel = label;
+  }
+}
+
+function checkStandbys({ nodes, standbys }: Ring): void {
+  let previous = "";
+  for (const [i, { ref, address }] of standbys.entries()) {
+    checkRef(ref, `standbys[${i}]`);
+    if (address === "") refuse(`standbys[${i}].address is empty`);
+    if (ref.id <= previous) refuse(`standbys[${i}].id ${ref.id} is not above the one before, ${previous}`);
+    if (nodes.some((node) => node.ref.id === ref.id)) refuse(`standby ${ref.id} has a seat too`);
+    previous = ref.id;
   }
 }
 

@@ -14,10 +14,12 @@ export function createRing(
   clusterId: string,
   writer: string,
   nonce: string,
+  { promiseMs, replicas }: Pick<Ring, "promiseMs" | "replicas"> = { promiseMs: 600, replicas: 0 },
 ): Ring {
   checkSettings(settings);
   const slots = Array.from({ length: settings.msn }, () => NEVER_OWNED);
-  return { version: 1, clusterId, settings, nodes: [], slots, writer, nonce, previousNonce: "" };
+  const who = { writer, nonce, previousNonce: "" };
+  return { version: 1, clusterId, settings, nodes: [], standbys: [], replicas, promiseMs, slots, ...who };
 }
 
 /** Neighbouring slots in the same state become one run. */
@@ -32,7 +34,7 @@ export function ringToMessage(ring: Ring): RingMessage {
     }
     previous = entry;
   }
-  return { ...ring, nodes: [...ring.nodes], slots: runs };
+  return { ...ring, nodes: [...ring.nodes], standbys: [...ring.standbys], slots: runs };
 }
 
 /** Throws {@link KvError} `invalid` when the message breaks an invariant of {@link Ring}. */
@@ -40,14 +42,19 @@ export function ringFromMessage(message: RingMessage): Ring {
   const { settings } = message;
   if (settings === undefined) throw new KvError("invalid", "ring: settings are missing");
   checkSettings(settings as ClusterSettings);
-  const nodes = message.nodes.map(({ ref, address, label }, i) => {
+  const nodes = message.nodes.map(({ ref, address, label, leaving }, i) => {
     if (ref === undefined) throw new KvError("invalid", `ring: nodes[${i}] has no id`);
-    return { ref, address, label };
+    return { ref, address, label, leaving };
+  });
+  const standbys = message.standbys.map(({ ref, address }, i) => {
+    if (ref === undefined) throw new KvError("invalid", `ring: standbys[${i}] has no id`);
+    return { ref, address };
   });
   const ring = {
     ...message,
     settings: settings as ClusterSettings,
     nodes,
+    standbys,
     slots: expandRuns(message.slots, settings.msn),
   };
   checkRing(ring);

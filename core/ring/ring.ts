@@ -15,6 +15,15 @@ export interface RingNode {
   readonly address: string;
   /** The seat, 0..msn-1; no two nodes of a ring have the same. */
   readonly label: number;
+  /** It hands its slots to its neighbours and gets no new ones. */
+  readonly leaving: boolean;
+}
+
+/** A node without a seat: copies slots, and takes over when a data node dies. */
+export interface RingStandby {
+  readonly ref: NodeRef;
+  /** host:port */
+  readonly address: string;
 }
 
 export interface SlotEntry {
@@ -42,6 +51,12 @@ export interface Ring {
   readonly settings: ClusterSettings;
   /** In order of label. */
   readonly nodes: readonly RingNode[];
+  /** In order of id; none of them is among `nodes`. */
+  readonly standbys: readonly RingStandby[];
+  /** Standbys that copy a slot; 0: all of them. */
+  readonly replicas: number;
+  /** For how long a follower's promise not to serve holds. Never changes. */
+  readonly promiseMs: number;
   /** slots.length === settings.msn */
   readonly slots: readonly SlotEntry[];
   /** The master that wrote it, and how it recognises its own write after a lost reply. */

@@ -7,8 +7,8 @@ import type { Client, ConnectOptions } from "../../core/client/api.ts";
 import { connect } from "../../core/client/client.ts";
 import { type ErrorCode, KvError } from "../../core/platform/errors.ts";
 import type { Address, Log, Outgoing, Services, Transport } from "../../core/platform/ports.ts";
+import { createRing, ringToMessage } from "../../core/ring/document.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
-import { ringToMessage } from "../../core/ring/document.ts";
 import type { Ring, RingNode } from "../../core/ring/ring.ts";
 import { errorToDetail } from "../../core/rpc/errors.ts";
 import { kv, routing } from "../../core/rpc/methods.ts";
@@ -33,7 +33,8 @@ export function ringOf(
     return { owner: ref, epoch: ref ? version : 0, isr: ref ? [ref] : [], isrSeq: ref ? version : 0 };
   });
   const settings = { msn: MSN, hash: "fnv1a32", levels: 2 } as const;
-  return { version, clusterId, settings, nodes, slots, writer: "m1", nonce: `${version}`, previousNonce: "" };
+  const base = createRing(settings, clusterId, "m1", `${version}`);
+  return { ...base, version, nodes: [...nodes], slots };
 }
 
 export function slotOf(key: string): number {
@@ -250,7 +251,11 @@ export interface Cluster {
 export async function cluster(options: Partial<ConnectOptions> = {}): Promise<Cluster> {
   const world = new World();
   const server = (id: string, port: number, label: number, role: string) =>
-    new Server(world, { ref: { id, incarnation: 1 }, address: `127.0.0.1:${port}`, label }, role).start();
+    new Server(
+      world,
+      { ref: { id, incarnation: 1 }, address: `127.0.0.1:${port}`, label, leaving: false },
+      role,
+    ).start();
   const masters: [Server, Server] = [
     await server("m1", 9666, 0, "master"),
     await server("m2", 9667, 0, "master"),

@@ -12,6 +12,7 @@ import type {
   WriteResult,
 } from "../../core/client/api.ts";
 import { KvError } from "../../core/platform/errors.ts";
+import { createRing } from "../../core/ring/document.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import type { Ring, RingNode } from "../../core/ring/ring.ts";
 import { program } from "../../commands/framework/program.ts";
@@ -24,7 +25,7 @@ export function bytes(text: Key): Uint8Array {
 }
 
 export function node(address: string, label: number): RingNode {
-  return { ref: { id: `node-${label}`, incarnation: 1 }, address, label };
+  return { ref: { id: `node-${label}`, incarnation: 1 }, address, label, leaving: false };
 }
 
 /** Two data nodes with the labels 0 and 68; a key lies on the nearer one, the lower label where both are as near. */
@@ -81,16 +82,8 @@ export class FakeClient implements Client {
   }
 
   ring(): Promise<Ring> {
-    return Promise.resolve({
-      version: 1,
-      clusterId: "test",
-      settings: { msn: MSN, hash: "fnv1a32", levels: 2 },
-      nodes: this.nodes,
-      slots: [],
-      writer: "",
-      nonce: "",
-      previousNonce: "",
-    });
+    const empty = createRing({ msn: MSN, hash: "fnv1a32", levels: 2 }, "test", "", "");
+    return Promise.resolve({ ...empty, nodes: this.nodes });
   }
 
   status(): Promise<ServerStatus[]> {

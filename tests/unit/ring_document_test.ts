@@ -27,7 +27,7 @@ function ruleRing(count: number, msn = 137): Ring {
   const labels: number[] = [];
   while (labels.length < count) labels.push(nextLabel(labels, msn)!);
   const nodes = labels.toSorted((a, b) => a - b).map((label, i): RingNode => (
-    { ref: { id: uuid(i), incarnation: 1 }, address: `127.0.0.1:${40000 + i}`, label }
+    { ref: { id: uuid(i), incarnation: 1 }, address: `127.0.0.1:${40000 + i}`, label, leaving: false }
   ));
   const refs = new Map(nodes.map(({ label, ref }) => [label, ref]));
   const slots = Array.from(ruleOwners(labels, msn), (label): SlotEntry => {

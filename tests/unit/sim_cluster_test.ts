@@ -45,7 +45,7 @@ const OWNED: SlotEntry = { owner: REF, epoch: 4, isr: [REF], isrSeq: 7 };
 
 function ringOf(version: number, entry: SlotEntry, changes: Partial<Ring> = {}): Ring {
   const empty = createRing({ msn: 13, hash: "fnv1a32", levels: 1 }, "cluster", "writer", "nonce");
-  const nodes = [REF, OTHER].map((ref, i) => ({ ref, address: `10.0.0.${i}:1`, label: i }));
+  const nodes = [REF, OTHER].map((ref, i) => ({ ref, address: `10.0.0.${i}:1`, label: i, leaving: false }));
   return { ...empty, version, nodes, slots: empty.slots.with(2, entry), previousNonce: "nonce", ...changes };
 }
 

@@ -10,23 +10,191 @@ import _m0 from "protobufjs/minimal";
 import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
 import { NodeRef, Ring } from "./ring.ts";
 
+export enum ProposalKind {
+  PROPOSAL_KIND_UNSPECIFIED = 0,
+  /** ADD - The follower has caught up and counts already. */
+  ADD = 1,
+  /** REMOVE - The member is broken, silent, or not wanted any more. */
+  REMOVE = 2,
+  /** HAND_OVER - The follower is in sync and is to own the slot; the present owner stays in the in-sync set. */
+  HAND_OVER = 3,
+}
+
+export function proposalKindFromJSON(object: any): ProposalKind {
+  switch (object) {
+    case 0:
+    case "PROPOSAL_KIND_UNSPECIFIED":
+      return ProposalKind.PROPOSAL_KIND_UNSPECIFIED;
+    case 1:
+    case "ADD":
+      return ProposalKind.ADD;
+    case 2:
+    case "REMOVE":
+      return ProposalKind.REMOVE;
+    case 3:
+    case "HAND_OVER":
+      return ProposalKind.HAND_OVER;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ProposalKind");
+  }
+}
+
+export function proposalKindToJSON(object: ProposalKind): string {
+  switch (object) {
+    case ProposalKind.PROPOSAL_KIND_UNSPECIFIED:
+      return "PROPOSAL_KIND_UNSPECIFIED";
+    case ProposalKind.ADD:
+      return "ADD";
+    case ProposalKind.REMOVE:
+      return "REMOVE";
+    case ProposalKind.HAND_OVER:
+      return "HAND_OVER";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum ProposalKind");
+  }
+}
+
 export interface FreezeRequest {
-  /** The owner that is meant; another process on the same port must refuse. */
-  owner:
-    | NodeRef
-    | undefined;
-  /** The version that the master's next write replaces. */
+  owner: NodeRef | undefined;
   ringVersion: number;
   slots: number[];
 }
 
 export interface FreezeReply {
-  /** Slots that hold records and so cannot be given away without moving data; when there is any, none was frozen. */
   written: number[];
 }
 
 export interface OfferRingReply {
   ringVersion: number;
+}
+
+export interface InspectRequest {
+  /** The process that is meant; another one on the same port must refuse. */
+  node: NodeRef | undefined;
+}
+
+export interface InspectReply {
+  /** It cannot serve writes: its storage has failed, or its oldest unsynced append is older than a second. */
+  stuck: boolean;
+  /** Slots of which its copy is of no use: damaged, or only partly there. */
+  unusable: number[];
+  ringVersion: number;
+  /** Slots that it owns in the ring that it knows and does not serve, and is not about to. */
+  notServed: number[];
+}
+
+/** Applied only if the slot's epoch and isr_seq are exactly these. */
+export interface Proposal {
+  slot: number;
+  epoch: number;
+  isrSeq: number;
+  kind: ProposalKind;
+  node: NodeRef | undefined;
+}
+
+export interface ProposeRequest {
+  /** The owner of the slots. */
+  owner: NodeRef | undefined;
+  proposals: Proposal[];
+}
+
+export interface SuspectRequest {
+  reporter: NodeRef | undefined;
+  suspect:
+    | NodeRef
+    | undefined;
+  /** The reporter has heard of it in this incarnation. */
+  wasAlive: boolean;
+}
+
+export interface SuspectReply {
+}
+
+export interface LeaveRequest {
+  node: NodeRef | undefined;
+}
+
+export interface ReplicateBatch {
+  /** In the first message of a stream alone: who sends, and who is meant. */
+  from: NodeRef | undefined;
+  to:
+    | NodeRef
+    | undefined;
+  /** Counts the batches that carry records, from 1; 0 in others. */
+  number: number;
+  heartbeat: Heartbeat | undefined;
+  queries: SlotQuery[];
+  begins: SlotBegin[];
+  /** Records of the log, of any slots, one after the other, in the form that they have in the log's files. */
+  records: Uint8Array;
+}
+
+/** Not refused, it is a promise: not to serve the slots before promise_ms have passed since it came. */
+export interface Heartbeat {
+  /** By the owner's clock; the answer returns it. */
+  sentMs: number;
+  slots: number[];
+  epochs: number[];
+  /** How far each slot is committed. */
+  committedLsns: number[];
+}
+
+/** Where does the follower's log of the slot end? What was sent in the slot before is void. */
+export interface SlotQuery {
+  slot: number;
+  epoch: number;
+}
+
+/** From here on records of the slot follow without gaps. The follower cuts what its log has behind `prev`. */
+export interface SlotBegin {
+  slot: number;
+  epoch: number;
+  prevEpoch: number;
+  prevLsn: number;
+  /**
+   * A snapshot follows first, which replaces the copy. The follower must know a ring of this version or a later one
+   * that does not list it in the in-sync set.
+   */
+  snapshot: boolean;
+  ringVersion: number;
+}
+
+export interface ReplicateReply {
+  heartbeat: HeartbeatReply | undefined;
+  positions: SlotPosition[];
+  /** All records through this batch are on stable storage, but for those of slots that were refused; 0: nothing new. */
+  synced: number;
+  refusals: SlotRefusal[];
+}
+
+export interface HeartbeatReply {
+  sentMs: number;
+  /** The slots not promised, with the epochs that are known of them. */
+  refusedSlots: number[];
+  refusedEpochs: number[];
+  /** Slots of which this node was the entitled owner in the epoch before: they are not served here any more. */
+  releasedSlots: number[];
+}
+
+/** All through last_lsn is on stable storage. */
+export interface SlotPosition {
+  slot: number;
+  epoch: number;
+  committedLsn: number;
+  /** Damaged or only partly there: must be fetched whole, or completed from committed_lsn on. */
+  damaged: boolean;
+  incomplete: boolean;
+  /** The last LSN of each epoch from committed_lsn on, ascending. The first one ends at or behind committed_lsn. */
+  runEpochs: number[];
+  runLsns: number[];
+}
+
+/** The slot's records since its SlotBegin do not count. */
+export interface SlotRefusal {
+  slot: number;
+  /** The highest epoch that the follower knows. */
+  epoch: number;
+  reason: string;
 }
 
 function createBaseFreezeRequest(): FreezeRequest {
@@ -260,25 +428,1619 @@ export const OfferRingReply = {
   },
 };
 
+function createBaseInspectRequest(): InspectRequest {
+  return { node: undefined };
+}
+
+export const InspectRequest = {
+  encode(message: InspectRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(10).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): InspectRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseInspectRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): InspectRequest {
+    return { node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined };
+  },
+
+  toJSON(message: InspectRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InspectRequest>, I>>(base?: I): InspectRequest {
+    return InspectRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InspectRequest>, I>>(object: I): InspectRequest {
+    const message = createBaseInspectRequest();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
+function createBaseInspectReply(): InspectReply {
+  return { stuck: false, unusable: [], ringVersion: 0, notServed: [] };
+}
+
+export const InspectReply = {
+  encode(message: InspectReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.stuck !== false) {
+      writer.uint32(8).bool(message.stuck);
+    }
+    writer.uint32(18).fork();
+    for (const v of message.unusable) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    if (message.ringVersion !== 0) {
+      writer.uint32(24).uint64(message.ringVersion);
+    }
+    writer.uint32(34).fork();
+    for (const v of message.notServed) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): InspectReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseInspectReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.stuck = reader.bool();
+          continue;
+        case 2:
+          if (tag === 16) {
+            message.unusable.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 18) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.unusable.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.ringVersion = readUint64(reader);
+          continue;
+        case 4:
+          if (tag === 32) {
+            message.notServed.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 34) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.notServed.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): InspectReply {
+    return {
+      stuck: isSet(object.stuck) ? globalThis.Boolean(object.stuck) : false,
+      unusable: globalThis.Array.isArray(object?.unusable) ? object.unusable.map((e: any) => globalThis.Number(e)) : [],
+      ringVersion: isSet(object.ringVersion) ? globalThis.Number(object.ringVersion) : 0,
+      notServed: globalThis.Array.isArray(object?.notServed)
+        ? object.notServed.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: InspectReply): unknown {
+    const obj: any = {};
+    if (message.stuck !== false) {
+      obj.stuck = message.stuck;
+    }
+    if (message.unusable?.length) {
+      obj.unusable = message.unusable.map((e) => Math.round(e));
+    }
+    if (message.ringVersion !== 0) {
+      obj.ringVersion = Math.round(message.ringVersion);
+    }
+    if (message.notServed?.length) {
+      obj.notServed = message.notServed.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<InspectReply>, I>>(base?: I): InspectReply {
+    return InspectReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<InspectReply>, I>>(object: I): InspectReply {
+    const message = createBaseInspectReply();
+    message.stuck = object.stuck ?? false;
+    message.unusable = object.unusable?.map((e) => e) || [];
+    message.ringVersion = object.ringVersion ?? 0;
+    message.notServed = object.notServed?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseProposal(): Proposal {
+  return { slot: 0, epoch: 0, isrSeq: 0, kind: 0, node: undefined };
+}
+
+export const Proposal = {
+  encode(message: Proposal, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.isrSeq !== 0) {
+      writer.uint32(24).uint64(message.isrSeq);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(32).int32(message.kind);
+    }
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(42).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): Proposal {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseProposal();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.isrSeq = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.kind = reader.int32() as any;
+          continue;
+        case 5:
+          if (tag !== 42) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): Proposal {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      isrSeq: isSet(object.isrSeq) ? globalThis.Number(object.isrSeq) : 0,
+      kind: isSet(object.kind) ? proposalKindFromJSON(object.kind) : 0,
+      node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined,
+    };
+  },
+
+  toJSON(message: Proposal): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.isrSeq !== 0) {
+      obj.isrSeq = Math.round(message.isrSeq);
+    }
+    if (message.kind !== 0) {
+      obj.kind = proposalKindToJSON(message.kind);
+    }
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Proposal>, I>>(base?: I): Proposal {
+    return Proposal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Proposal>, I>>(object: I): Proposal {
+    const message = createBaseProposal();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.isrSeq = object.isrSeq ?? 0;
+    message.kind = object.kind ?? 0;
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
+function createBaseProposeRequest(): ProposeRequest {
+  return { owner: undefined, proposals: [] };
+}
+
+export const ProposeRequest = {
+  encode(message: ProposeRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.owner !== undefined) {
+      NodeRef.encode(message.owner, writer.uint32(10).fork()).ldelim();
+    }
+    for (const v of message.proposals) {
+      Proposal.encode(v!, writer.uint32(18).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ProposeRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseProposeRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.owner = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.proposals.push(Proposal.decode(reader, reader.uint32()));
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ProposeRequest {
+    return {
+      owner: isSet(object.owner) ? NodeRef.fromJSON(object.owner) : undefined,
+      proposals: globalThis.Array.isArray(object?.proposals)
+        ? object.proposals.map((e: any) => Proposal.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ProposeRequest): unknown {
+    const obj: any = {};
+    if (message.owner !== undefined) {
+      obj.owner = NodeRef.toJSON(message.owner);
+    }
+    if (message.proposals?.length) {
+      obj.proposals = message.proposals.map((e) => Proposal.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ProposeRequest>, I>>(base?: I): ProposeRequest {
+    return ProposeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ProposeRequest>, I>>(object: I): ProposeRequest {
+    const message = createBaseProposeRequest();
+    message.owner = (object.owner !== undefined && object.owner !== null)
+      ? NodeRef.fromPartial(object.owner)
+      : undefined;
+    message.proposals = object.proposals?.map((e) => Proposal.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSuspectRequest(): SuspectRequest {
+  return { reporter: undefined, suspect: undefined, wasAlive: false };
+}
+
+export const SuspectRequest = {
+  encode(message: SuspectRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.reporter !== undefined) {
+      NodeRef.encode(message.reporter, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.suspect !== undefined) {
+      NodeRef.encode(message.suspect, writer.uint32(18).fork()).ldelim();
+    }
+    if (message.wasAlive !== false) {
+      writer.uint32(24).bool(message.wasAlive);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SuspectRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSuspectRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.reporter = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.suspect = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.wasAlive = reader.bool();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SuspectRequest {
+    return {
+      reporter: isSet(object.reporter) ? NodeRef.fromJSON(object.reporter) : undefined,
+      suspect: isSet(object.suspect) ? NodeRef.fromJSON(object.suspect) : undefined,
+      wasAlive: isSet(object.wasAlive) ? globalThis.Boolean(object.wasAlive) : false,
+    };
+  },
+
+  toJSON(message: SuspectRequest): unknown {
+    const obj: any = {};
+    if (message.reporter !== undefined) {
+      obj.reporter = NodeRef.toJSON(message.reporter);
+    }
+    if (message.suspect !== undefined) {
+      obj.suspect = NodeRef.toJSON(message.suspect);
+    }
+    if (message.wasAlive !== false) {
+      obj.wasAlive = message.wasAlive;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SuspectRequest>, I>>(base?: I): SuspectRequest {
+    return SuspectRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SuspectRequest>, I>>(object: I): SuspectRequest {
+    const message = createBaseSuspectRequest();
+    message.reporter = (object.reporter !== undefined && object.reporter !== null)
+      ? NodeRef.fromPartial(object.reporter)
+      : undefined;
+    message.suspect = (object.suspect !== undefined && object.suspect !== null)
+      ? NodeRef.fromPartial(object.suspect)
+      : undefined;
+    message.wasAlive = object.wasAlive ?? false;
+    return message;
+  },
+};
+
+function createBaseSuspectReply(): SuspectReply {
+  return {};
+}
+
+export const SuspectReply = {
+  encode(_: SuspectReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SuspectReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSuspectReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(_: any): SuspectReply {
+    return {};
+  },
+
+  toJSON(_: SuspectReply): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SuspectReply>, I>>(base?: I): SuspectReply {
+    return SuspectReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SuspectReply>, I>>(_: I): SuspectReply {
+    const message = createBaseSuspectReply();
+    return message;
+  },
+};
+
+function createBaseLeaveRequest(): LeaveRequest {
+  return { node: undefined };
+}
+
+export const LeaveRequest = {
+  encode(message: LeaveRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(10).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): LeaveRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseLeaveRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): LeaveRequest {
+    return { node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined };
+  },
+
+  toJSON(message: LeaveRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LeaveRequest>, I>>(base?: I): LeaveRequest {
+    return LeaveRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeaveRequest>, I>>(object: I): LeaveRequest {
+    const message = createBaseLeaveRequest();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
+function createBaseReplicateBatch(): ReplicateBatch {
+  return {
+    from: undefined,
+    to: undefined,
+    number: 0,
+    heartbeat: undefined,
+    queries: [],
+    begins: [],
+    records: EMPTY_BYTES,
+  };
+}
+
+export const ReplicateBatch = {
+  encode(message: ReplicateBatch, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.from !== undefined) {
+      NodeRef.encode(message.from, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.to !== undefined) {
+      NodeRef.encode(message.to, writer.uint32(18).fork()).ldelim();
+    }
+    if (message.number !== 0) {
+      writer.uint32(24).uint64(message.number);
+    }
+    if (message.heartbeat !== undefined) {
+      Heartbeat.encode(message.heartbeat, writer.uint32(34).fork()).ldelim();
+    }
+    for (const v of message.queries) {
+      SlotQuery.encode(v!, writer.uint32(42).fork()).ldelim();
+    }
+    for (const v of message.begins) {
+      SlotBegin.encode(v!, writer.uint32(50).fork()).ldelim();
+    }
+    if (message.records.length !== 0) {
+      writer.uint32(58).bytes(message.records);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ReplicateBatch {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseReplicateBatch();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.from = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.to = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.number = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 34) {
+            break;
+          }
+
+          message.heartbeat = Heartbeat.decode(reader, reader.uint32());
+          continue;
+        case 5:
+          if (tag !== 42) {
+            break;
+          }
+
+          message.queries.push(SlotQuery.decode(reader, reader.uint32()));
+          continue;
+        case 6:
+          if (tag !== 50) {
+            break;
+          }
+
+          message.begins.push(SlotBegin.decode(reader, reader.uint32()));
+          continue;
+        case 7:
+          if (tag !== 58) {
+            break;
+          }
+
+          message.records = reader.bytes();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ReplicateBatch {
+    return {
+      from: isSet(object.from) ? NodeRef.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? NodeRef.fromJSON(object.to) : undefined,
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
+      heartbeat: isSet(object.heartbeat) ? Heartbeat.fromJSON(object.heartbeat) : undefined,
+      queries: globalThis.Array.isArray(object?.queries) ? object.queries.map((e: any) => SlotQuery.fromJSON(e)) : [],
+      begins: globalThis.Array.isArray(object?.begins) ? object.begins.map((e: any) => SlotBegin.fromJSON(e)) : [],
+      records: isSet(object.records) ? bytesFromBase64(object.records) : EMPTY_BYTES,
+    };
+  },
+
+  toJSON(message: ReplicateBatch): unknown {
+    const obj: any = {};
+    if (message.from !== undefined) {
+      obj.from = NodeRef.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = NodeRef.toJSON(message.to);
+    }
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
+    }
+    if (message.heartbeat !== undefined) {
+      obj.heartbeat = Heartbeat.toJSON(message.heartbeat);
+    }
+    if (message.queries?.length) {
+      obj.queries = message.queries.map((e) => SlotQuery.toJSON(e));
+    }
+    if (message.begins?.length) {
+      obj.begins = message.begins.map((e) => SlotBegin.toJSON(e));
+    }
+    if (message.records.length !== 0) {
+      obj.records = base64FromBytes(message.records);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplicateBatch>, I>>(base?: I): ReplicateBatch {
+    return ReplicateBatch.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplicateBatch>, I>>(object: I): ReplicateBatch {
+    const message = createBaseReplicateBatch();
+    message.from = (object.from !== undefined && object.from !== null) ? NodeRef.fromPartial(object.from) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? NodeRef.fromPartial(object.to) : undefined;
+    message.number = object.number ?? 0;
+    message.heartbeat = (object.heartbeat !== undefined && object.heartbeat !== null)
+      ? Heartbeat.fromPartial(object.heartbeat)
+      : undefined;
+    message.queries = object.queries?.map((e) => SlotQuery.fromPartial(e)) || [];
+    message.begins = object.begins?.map((e) => SlotBegin.fromPartial(e)) || [];
+    message.records = object.records ?? EMPTY_BYTES;
+    return message;
+  },
+};
+
+function createBaseHeartbeat(): Heartbeat {
+  return { sentMs: 0, slots: [], epochs: [], committedLsns: [] };
+}
+
+export const Heartbeat = {
+  encode(message: Heartbeat, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.sentMs !== 0) {
+      writer.uint32(9).double(message.sentMs);
+    }
+    writer.uint32(18).fork();
+    for (const v of message.slots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    writer.uint32(26).fork();
+    for (const v of message.epochs) {
+      writer.uint64(v);
+    }
+    writer.ldelim();
+    writer.uint32(34).fork();
+    for (const v of message.committedLsns) {
+      writer.uint64(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): Heartbeat {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseHeartbeat();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 9) {
+            break;
+          }
+
+          message.sentMs = reader.double();
+          continue;
+        case 2:
+          if (tag === 16) {
+            message.slots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 18) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.slots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 3:
+          if (tag === 24) {
+            message.epochs.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 26) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.epochs.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+        case 4:
+          if (tag === 32) {
+            message.committedLsns.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 34) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.committedLsns.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): Heartbeat {
+    return {
+      sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
+      epochs: globalThis.Array.isArray(object?.epochs) ? object.epochs.map((e: any) => globalThis.Number(e)) : [],
+      committedLsns: globalThis.Array.isArray(object?.committedLsns)
+        ? object.committedLsns.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Heartbeat): unknown {
+    const obj: any = {};
+    if (message.sentMs !== 0) {
+      obj.sentMs = message.sentMs;
+    }
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => Math.round(e));
+    }
+    if (message.epochs?.length) {
+      obj.epochs = message.epochs.map((e) => Math.round(e));
+    }
+    if (message.committedLsns?.length) {
+      obj.committedLsns = message.committedLsns.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Heartbeat>, I>>(base?: I): Heartbeat {
+    return Heartbeat.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Heartbeat>, I>>(object: I): Heartbeat {
+    const message = createBaseHeartbeat();
+    message.sentMs = object.sentMs ?? 0;
+    message.slots = object.slots?.map((e) => e) || [];
+    message.epochs = object.epochs?.map((e) => e) || [];
+    message.committedLsns = object.committedLsns?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSlotQuery(): SlotQuery {
+  return { slot: 0, epoch: 0 };
+}
+
+export const SlotQuery = {
+  encode(message: SlotQuery, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotQuery {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotQuery();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotQuery {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+    };
+  },
+
+  toJSON(message: SlotQuery): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotQuery>, I>>(base?: I): SlotQuery {
+    return SlotQuery.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotQuery>, I>>(object: I): SlotQuery {
+    const message = createBaseSlotQuery();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    return message;
+  },
+};
+
+function createBaseSlotBegin(): SlotBegin {
+  return { slot: 0, epoch: 0, prevEpoch: 0, prevLsn: 0, snapshot: false, ringVersion: 0 };
+}
+
+export const SlotBegin = {
+  encode(message: SlotBegin, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.prevEpoch !== 0) {
+      writer.uint32(24).uint64(message.prevEpoch);
+    }
+    if (message.prevLsn !== 0) {
+      writer.uint32(32).uint64(message.prevLsn);
+    }
+    if (message.snapshot !== false) {
+      writer.uint32(40).bool(message.snapshot);
+    }
+    if (message.ringVersion !== 0) {
+      writer.uint32(48).uint64(message.ringVersion);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotBegin {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotBegin();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.prevEpoch = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.prevLsn = readUint64(reader);
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.snapshot = reader.bool();
+          continue;
+        case 6:
+          if (tag !== 48) {
+            break;
+          }
+
+          message.ringVersion = readUint64(reader);
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotBegin {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      prevEpoch: isSet(object.prevEpoch) ? globalThis.Number(object.prevEpoch) : 0,
+      prevLsn: isSet(object.prevLsn) ? globalThis.Number(object.prevLsn) : 0,
+      snapshot: isSet(object.snapshot) ? globalThis.Boolean(object.snapshot) : false,
+      ringVersion: isSet(object.ringVersion) ? globalThis.Number(object.ringVersion) : 0,
+    };
+  },
+
+  toJSON(message: SlotBegin): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.prevEpoch !== 0) {
+      obj.prevEpoch = Math.round(message.prevEpoch);
+    }
+    if (message.prevLsn !== 0) {
+      obj.prevLsn = Math.round(message.prevLsn);
+    }
+    if (message.snapshot !== false) {
+      obj.snapshot = message.snapshot;
+    }
+    if (message.ringVersion !== 0) {
+      obj.ringVersion = Math.round(message.ringVersion);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotBegin>, I>>(base?: I): SlotBegin {
+    return SlotBegin.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotBegin>, I>>(object: I): SlotBegin {
+    const message = createBaseSlotBegin();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.prevEpoch = object.prevEpoch ?? 0;
+    message.prevLsn = object.prevLsn ?? 0;
+    message.snapshot = object.snapshot ?? false;
+    message.ringVersion = object.ringVersion ?? 0;
+    return message;
+  },
+};
+
+function createBaseReplicateReply(): ReplicateReply {
+  return { heartbeat: undefined, positions: [], synced: 0, refusals: [] };
+}
+
+export const ReplicateReply = {
+  encode(message: ReplicateReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.heartbeat !== undefined) {
+      HeartbeatReply.encode(message.heartbeat, writer.uint32(10).fork()).ldelim();
+    }
+    for (const v of message.positions) {
+      SlotPosition.encode(v!, writer.uint32(18).fork()).ldelim();
+    }
+    if (message.synced !== 0) {
+      writer.uint32(24).uint64(message.synced);
+    }
+    for (const v of message.refusals) {
+      SlotRefusal.encode(v!, writer.uint32(34).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ReplicateReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseReplicateReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.heartbeat = HeartbeatReply.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.positions.push(SlotPosition.decode(reader, reader.uint32()));
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.synced = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 34) {
+            break;
+          }
+
+          message.refusals.push(SlotRefusal.decode(reader, reader.uint32()));
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ReplicateReply {
+    return {
+      heartbeat: isSet(object.heartbeat) ? HeartbeatReply.fromJSON(object.heartbeat) : undefined,
+      positions: globalThis.Array.isArray(object?.positions)
+        ? object.positions.map((e: any) => SlotPosition.fromJSON(e))
+        : [],
+      synced: isSet(object.synced) ? globalThis.Number(object.synced) : 0,
+      refusals: globalThis.Array.isArray(object?.refusals)
+        ? object.refusals.map((e: any) => SlotRefusal.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReplicateReply): unknown {
+    const obj: any = {};
+    if (message.heartbeat !== undefined) {
+      obj.heartbeat = HeartbeatReply.toJSON(message.heartbeat);
+    }
+    if (message.positions?.length) {
+      obj.positions = message.positions.map((e) => SlotPosition.toJSON(e));
+    }
+    if (message.synced !== 0) {
+      obj.synced = Math.round(message.synced);
+    }
+    if (message.refusals?.length) {
+      obj.refusals = message.refusals.map((e) => SlotRefusal.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ReplicateReply>, I>>(base?: I): ReplicateReply {
+    return ReplicateReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReplicateReply>, I>>(object: I): ReplicateReply {
+    const message = createBaseReplicateReply();
+    message.heartbeat = (object.heartbeat !== undefined && object.heartbeat !== null)
+      ? HeartbeatReply.fromPartial(object.heartbeat)
+      : undefined;
+    message.positions = object.positions?.map((e) => SlotPosition.fromPartial(e)) || [];
+    message.synced = object.synced ?? 0;
+    message.refusals = object.refusals?.map((e) => SlotRefusal.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseHeartbeatReply(): HeartbeatReply {
+  return { sentMs: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
+}
+
+export const HeartbeatReply = {
+  encode(message: HeartbeatReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.sentMs !== 0) {
+      writer.uint32(9).double(message.sentMs);
+    }
+    writer.uint32(18).fork();
+    for (const v of message.refusedSlots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    writer.uint32(26).fork();
+    for (const v of message.refusedEpochs) {
+      writer.uint64(v);
+    }
+    writer.ldelim();
+    writer.uint32(34).fork();
+    for (const v of message.releasedSlots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): HeartbeatReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseHeartbeatReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 9) {
+            break;
+          }
+
+          message.sentMs = reader.double();
+          continue;
+        case 2:
+          if (tag === 16) {
+            message.refusedSlots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 18) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.refusedSlots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 3:
+          if (tag === 24) {
+            message.refusedEpochs.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 26) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.refusedEpochs.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+        case 4:
+          if (tag === 32) {
+            message.releasedSlots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 34) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.releasedSlots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): HeartbeatReply {
+    return {
+      sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
+      refusedSlots: globalThis.Array.isArray(object?.refusedSlots)
+        ? object.refusedSlots.map((e: any) => globalThis.Number(e))
+        : [],
+      refusedEpochs: globalThis.Array.isArray(object?.refusedEpochs)
+        ? object.refusedEpochs.map((e: any) => globalThis.Number(e))
+        : [],
+      releasedSlots: globalThis.Array.isArray(object?.releasedSlots)
+        ? object.releasedSlots.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: HeartbeatReply): unknown {
+    const obj: any = {};
+    if (message.sentMs !== 0) {
+      obj.sentMs = message.sentMs;
+    }
+    if (message.refusedSlots?.length) {
+      obj.refusedSlots = message.refusedSlots.map((e) => Math.round(e));
+    }
+    if (message.refusedEpochs?.length) {
+      obj.refusedEpochs = message.refusedEpochs.map((e) => Math.round(e));
+    }
+    if (message.releasedSlots?.length) {
+      obj.releasedSlots = message.releasedSlots.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<HeartbeatReply>, I>>(base?: I): HeartbeatReply {
+    return HeartbeatReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<HeartbeatReply>, I>>(object: I): HeartbeatReply {
+    const message = createBaseHeartbeatReply();
+    message.sentMs = object.sentMs ?? 0;
+    message.refusedSlots = object.refusedSlots?.map((e) => e) || [];
+    message.refusedEpochs = object.refusedEpochs?.map((e) => e) || [];
+    message.releasedSlots = object.releasedSlots?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSlotPosition(): SlotPosition {
+  return { slot: 0, epoch: 0, committedLsn: 0, damaged: false, incomplete: false, runEpochs: [], runLsns: [] };
+}
+
+export const SlotPosition = {
+  encode(message: SlotPosition, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.committedLsn !== 0) {
+      writer.uint32(24).uint64(message.committedLsn);
+    }
+    if (message.damaged !== false) {
+      writer.uint32(32).bool(message.damaged);
+    }
+    if (message.incomplete !== false) {
+      writer.uint32(40).bool(message.incomplete);
+    }
+    writer.uint32(50).fork();
+    for (const v of message.runEpochs) {
+      writer.uint64(v);
+    }
+    writer.ldelim();
+    writer.uint32(58).fork();
+    for (const v of message.runLsns) {
+      writer.uint64(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotPosition {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotPosition();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.committedLsn = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.damaged = reader.bool();
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.incomplete = reader.bool();
+          continue;
+        case 6:
+          if (tag === 48) {
+            message.runEpochs.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 50) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.runEpochs.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+        case 7:
+          if (tag === 56) {
+            message.runLsns.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 58) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.runLsns.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotPosition {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      committedLsn: isSet(object.committedLsn) ? globalThis.Number(object.committedLsn) : 0,
+      damaged: isSet(object.damaged) ? globalThis.Boolean(object.damaged) : false,
+      incomplete: isSet(object.incomplete) ? globalThis.Boolean(object.incomplete) : false,
+      runEpochs: globalThis.Array.isArray(object?.runEpochs)
+        ? object.runEpochs.map((e: any) => globalThis.Number(e))
+        : [],
+      runLsns: globalThis.Array.isArray(object?.runLsns) ? object.runLsns.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: SlotPosition): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.committedLsn !== 0) {
+      obj.committedLsn = Math.round(message.committedLsn);
+    }
+    if (message.damaged !== false) {
+      obj.damaged = message.damaged;
+    }
+    if (message.incomplete !== false) {
+      obj.incomplete = message.incomplete;
+    }
+    if (message.runEpochs?.length) {
+      obj.runEpochs = message.runEpochs.map((e) => Math.round(e));
+    }
+    if (message.runLsns?.length) {
+      obj.runLsns = message.runLsns.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotPosition>, I>>(base?: I): SlotPosition {
+    return SlotPosition.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotPosition>, I>>(object: I): SlotPosition {
+    const message = createBaseSlotPosition();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.committedLsn = object.committedLsn ?? 0;
+    message.damaged = object.damaged ?? false;
+    message.incomplete = object.incomplete ?? false;
+    message.runEpochs = object.runEpochs?.map((e) => e) || [];
+    message.runLsns = object.runLsns?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseSlotRefusal(): SlotRefusal {
+  return { slot: 0, epoch: 0, reason: "" };
+}
+
+export const SlotRefusal = {
+  encode(message: SlotRefusal, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint64(message.epoch);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotRefusal {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotRefusal();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.reason = reader.string();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotRefusal {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SlotRefusal): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotRefusal>, I>>(base?: I): SlotRefusal {
+    return SlotRefusal.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotRefusal>, I>>(object: I): SlotRefusal {
+    const message = createBaseSlotRefusal();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
 /** What nodes say to each other. Not for clients. */
 export type ClusterDefinition = typeof ClusterDefinition;
 export const ClusterDefinition = {
   name: "Cluster",
   fullName: "kv.v1.Cluster",
   methods: {
-    /**
-     * Master to owner: may these slots, which were never written, be given to another node? The owner stops serving
-     * them before it says yes, and starts again only when it sees a ring above `ring_version` that still names it.
-     */
-    freeze: {
-      name: "Freeze",
-      requestType: FreezeRequest,
-      requestStream: false,
-      responseType: FreezeReply,
-      responseStream: false,
-      options: {},
-    },
-    /** Master to data node: a newer ring. */
+    /** Master to node: a newer ring. */
     offerRing: {
       name: "OfferRing",
       requestType: Ring,
@@ -287,8 +2049,87 @@ export const ClusterDefinition = {
       responseStream: false,
       options: {},
     },
+    /** Master to node: what can it be used for? */
+    inspect: {
+      name: "Inspect",
+      requestType: InspectRequest,
+      requestStream: false,
+      responseType: InspectReply,
+      responseStream: false,
+      options: {},
+    },
+    /** Owner to active master: changes of in-sync sets, hand-overs. Those that fit the ring as it stands are written at once. */
+    propose: {
+      name: "Propose",
+      requestType: ProposeRequest,
+      requestStream: false,
+      responseType: Ring,
+      responseStream: false,
+      options: {},
+    },
+    /** Node to active master: another node does not answer. */
+    suspect: {
+      name: "Suspect",
+      requestType: SuspectRequest,
+      requestStream: false,
+      responseType: SuspectReply,
+      responseStream: false,
+      options: {},
+    },
+    /** Node to active master: it wants to leave; answered with the ring that says so. */
+    leave: {
+      name: "Leave",
+      requestType: LeaveRequest,
+      requestStream: false,
+      responseType: Ring,
+      responseStream: false,
+      options: {},
+    },
+    /** Owner to follower. One stream from a process to each process that follows any of its slots. */
+    replicate: {
+      name: "Replicate",
+      requestType: ReplicateBatch,
+      requestStream: true,
+      responseType: ReplicateReply,
+      responseStream: true,
+      options: {},
+    },
+    /** Master to owner: may these slots, which were never written, be given to another node? */
+    freeze: {
+      name: "Freeze",
+      requestType: FreezeRequest,
+      requestStream: false,
+      responseType: FreezeReply,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return globalThis.Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

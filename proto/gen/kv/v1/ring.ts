@@ -24,6 +24,14 @@ export interface RingNode {
   address: string;
   /** The seat, 0..msn-1. */
   label: number;
+  /** It hands its slots to its neighbours and gets no new ones. */
+  leaving: boolean;
+}
+
+/** A node without a seat that copies the slots of data nodes and takes over when one dies. */
+export interface RingStandby {
+  ref: NodeRef | undefined;
+  address: string;
 }
 
 /** A run of neighbouring slots that are in the same state. */
@@ -70,6 +78,12 @@ export interface Ring {
   nonce: string;
   /** Nonce of the version before. */
   previousNonce: string;
+  /** In order of id. */
+  standbys: RingStandby[];
+  /** Standbys that copy a slot; 0: all of them. */
+  replicas: number;
+  /** For how long a follower's promise not to serve holds, in milliseconds. Never changes. */
+  promiseMs: number;
 }
 
 function createBaseNodeRef(): NodeRef {
@@ -147,7 +161,7 @@ export const NodeRef = {
 };
 
 function createBaseRingNode(): RingNode {
-  return { ref: undefined, address: "", label: 0 };
+  return { ref: undefined, address: "", label: 0, leaving: false };
 }
 
 export const RingNode = {
@@ -160,6 +174,9 @@ export const RingNode = {
     }
     if (message.label !== 0) {
       writer.uint32(24).uint32(message.label);
+    }
+    if (message.leaving !== false) {
+      writer.uint32(32).bool(message.leaving);
     }
     return writer;
   },
@@ -192,6 +209,13 @@ export const RingNode = {
 
           message.label = reader.uint32();
           continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.leaving = reader.bool();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -206,6 +230,7 @@ export const RingNode = {
       ref: isSet(object.ref) ? NodeRef.fromJSON(object.ref) : undefined,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
       label: isSet(object.label) ? globalThis.Number(object.label) : 0,
+      leaving: isSet(object.leaving) ? globalThis.Boolean(object.leaving) : false,
     };
   },
 
@@ -220,6 +245,9 @@ export const RingNode = {
     if (message.label !== 0) {
       obj.label = Math.round(message.label);
     }
+    if (message.leaving !== false) {
+      obj.leaving = message.leaving;
+    }
     return obj;
   },
 
@@ -231,6 +259,81 @@ export const RingNode = {
     message.ref = (object.ref !== undefined && object.ref !== null) ? NodeRef.fromPartial(object.ref) : undefined;
     message.address = object.address ?? "";
     message.label = object.label ?? 0;
+    message.leaving = object.leaving ?? false;
+    return message;
+  },
+};
+
+function createBaseRingStandby(): RingStandby {
+  return { ref: undefined, address: "" };
+}
+
+export const RingStandby = {
+  encode(message: RingStandby, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.ref !== undefined) {
+      NodeRef.encode(message.ref, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): RingStandby {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseRingStandby();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.ref = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.address = reader.string();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): RingStandby {
+    return {
+      ref: isSet(object.ref) ? NodeRef.fromJSON(object.ref) : undefined,
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+    };
+  },
+
+  toJSON(message: RingStandby): unknown {
+    const obj: any = {};
+    if (message.ref !== undefined) {
+      obj.ref = NodeRef.toJSON(message.ref);
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RingStandby>, I>>(base?: I): RingStandby {
+    return RingStandby.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RingStandby>, I>>(object: I): RingStandby {
+    const message = createBaseRingStandby();
+    message.ref = (object.ref !== undefined && object.ref !== null) ? NodeRef.fromPartial(object.ref) : undefined;
+    message.address = object.address ?? "";
     return message;
   },
 };
@@ -470,6 +573,9 @@ function createBaseRing(): Ring {
     writer: "",
     nonce: "",
     previousNonce: "",
+    standbys: [],
+    replicas: 0,
+    promiseMs: 0,
   };
 }
 
@@ -498,6 +604,15 @@ export const Ring = {
     }
     if (message.previousNonce !== "") {
       writer.uint32(66).string(message.previousNonce);
+    }
+    for (const v of message.standbys) {
+      RingStandby.encode(v!, writer.uint32(74).fork()).ldelim();
+    }
+    if (message.replicas !== 0) {
+      writer.uint32(80).uint32(message.replicas);
+    }
+    if (message.promiseMs !== 0) {
+      writer.uint32(88).uint32(message.promiseMs);
     }
     return writer;
   },
@@ -565,6 +680,27 @@ export const Ring = {
 
           message.previousNonce = reader.string();
           continue;
+        case 9:
+          if (tag !== 74) {
+            break;
+          }
+
+          message.standbys.push(RingStandby.decode(reader, reader.uint32()));
+          continue;
+        case 10:
+          if (tag !== 80) {
+            break;
+          }
+
+          message.replicas = reader.uint32();
+          continue;
+        case 11:
+          if (tag !== 88) {
+            break;
+          }
+
+          message.promiseMs = reader.uint32();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -584,6 +720,11 @@ export const Ring = {
       writer: isSet(object.writer) ? globalThis.String(object.writer) : "",
       nonce: isSet(object.nonce) ? globalThis.String(object.nonce) : "",
       previousNonce: isSet(object.previousNonce) ? globalThis.String(object.previousNonce) : "",
+      standbys: globalThis.Array.isArray(object?.standbys)
+        ? object.standbys.map((e: any) => RingStandby.fromJSON(e))
+        : [],
+      replicas: isSet(object.replicas) ? globalThis.Number(object.replicas) : 0,
+      promiseMs: isSet(object.promiseMs) ? globalThis.Number(object.promiseMs) : 0,
     };
   },
 
@@ -613,6 +754,15 @@ export const Ring = {
     if (message.previousNonce !== "") {
       obj.previousNonce = message.previousNonce;
     }
+    if (message.standbys?.length) {
+      obj.standbys = message.standbys.map((e) => RingStandby.toJSON(e));
+    }
+    if (message.replicas !== 0) {
+      obj.replicas = Math.round(message.replicas);
+    }
+    if (message.promiseMs !== 0) {
+      obj.promiseMs = Math.round(message.promiseMs);
+    }
     return obj;
   },
 
@@ -631,6 +781,9 @@ export const Ring = {
     message.writer = object.writer ?? "";
     message.nonce = object.nonce ?? "";
     message.previousNonce = object.previousNonce ?? "";
+    message.standbys = object.standbys?.map((e) => RingStandby.fromPartial(e)) || [];
+    message.replicas = object.replicas ?? 0;
+    message.promiseMs = object.promiseMs ?? 0;
     return message;
   },
 };
