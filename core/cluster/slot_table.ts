@@ -1,34 +1,38 @@
 import { KvError } from "../platform/errors.ts";
 import type { Log } from "../platform/ports.ts";
-import { SlotOwner } from "../replication/slot_owner.ts";
+import type { Replicas } from "../replication/replicas.ts";
+import type { Replicator } from "../replication/replicator.ts";
+import { type OwnerParts, SlotOwner } from "../replication/slot_owner.ts";
 import { slotOf } from "../ring/placement.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
-import type { Engine } from "../storage/engine.ts";
+
+export interface SlotTableParts extends OwnerParts {
+  readonly self: NodeRef;
+  readonly msn: number;
+  readonly log: Log;
+  readonly replicas: Replicas;
+  readonly replicator: Replicator;
+}
 
 /**
- * The slots that this data node owns by the newest ring that it knows, each with its {@link SlotOwner}.
+ * The slots that this node owns by the newest ring that it knows, each with its {@link SlotOwner}.
  *
- * Invariant: an owner in the table stands in that ring for (this node id, this incarnation, its epoch).
+ * Invariant: an owner in the table stands in that ring for (this node id, this incarnation, its epoch), or is closed.
  */
 export class SlotTable {
-  readonly #owners: (SlotOwner | undefined)[];
+  readonly #owners = new Map<number, SlotOwner>();
   #ringVersion = 0;
-  /** The ring version that a freeze waits to be replaced; 0 when nothing is frozen. */
-  #frozenAtVersion = 0;
 
-  constructor(
-    private readonly engine: Engine,
-    private readonly self: NodeRef,
-    private readonly msn: number,
-    private readonly clientsMax: number,
-    private readonly log: Log,
-  ) {
-    this.#owners = new Array(msn).fill(undefined);
+  constructor(private readonly parts: SlotTableParts) {
+    const { engine } = parts;
     engine.onDurable((slots) => {
-      for (const slot of slots) this.#owners[slot]?.durable();
+      for (const slot of slots) this.#owners.get(slot)?.advance();
     });
-    engine.onRejected((slot, fromLsn, error) => this.#owners[slot]?.rejected(fromLsn, error));
+    engine.onRejected((slot, fromLsn, error) => this.#owners.get(slot)?.rejected(fromLsn, error));
     engine.onFailure((error) => this.#closeAll(`the storage has failed: ${error.message}`));
+    engine.onDamage((slot, { file, offset, reason }) =>
+      this.#close(slot, `its copy is damaged: ${reason} (${file}, byte ${offset})`)
+    );
   }
 
   get ringVersion(): number {
@@ -36,18 +40,18 @@ export class SlotTable {
   }
 
   owner(slot: number): SlotOwner | undefined {
-    return this.#owners[slot];
+    return this.#owners.get(slot);
   }
 
   /** The slots in the table, ascending. */
   owned(): number[] {
-    return [...this.#owners.keys()].filter((slot) => this.#owners[slot] !== undefined);
+    return [...this.#owners.keys()].sort((a, b) => a - b);
   }
 
-  /** The owner of the hash's slot; throws `wrong-owner` or `unavailable`. */
+  /** The owner of the hash's slot; throws `wrong-owner`, `unavailable` or `damaged`. */
   ownerOf(hash: number): SlotOwner {
-    const slot = slotOf(hash, this.msn);
-    return this.#owners[slot] ?? this.#refuse(slot);
+    const slot = slotOf(hash, this.parts.msn);
+    return this.#owners.get(slot) ?? this.#refuse(slot);
   }
 
   /** Takes up what a newer ring gives to this process and lets go of what it does not. */
@@ -55,70 +59,60 @@ export class SlotTable {
     if (ring.version <= this.#ringVersion) return;
     this.#ringVersion = ring.version;
     for (const [slot, entry] of ring.slots.entries()) {
-      const present = this.#owners[slot];
-      if (!sameRef(entry.owner, this.self)) {
+      const present = this.#owners.get(slot);
+      if (!sameRef(entry.owner, this.parts.self)) {
         present?.close("the slot has another owner now");
-        this.#owners[slot] = undefined;
-      } else if (present?.epoch === entry.epoch) {
-        if (ring.version > this.#frozenAtVersion) present.thaw();
-      } else {
+        this.#owners.delete(slot);
+      } else if (present?.epoch !== entry.epoch) {
         present?.close("the slot has a newer epoch");
-        this.#owners[slot] = this.#take(slot, entry.epoch);
+        this.#take(slot, entry.epoch);
       }
     }
+    this.parts.replicator.adopt(ring, this.#owners);
   }
 
-  /**
-   * Stops serving the slots, if none was ever written, until a ring above `ringVersion` decides. Returns those that
-   * were written; then nothing is frozen. Throws `unavailable` unless that is the version this node knows.
-   */
-  freeze(slots: readonly number[], ringVersion: number): number[] {
-    if (ringVersion !== this.#ringVersion) {
-      throw new KvError(
-        "unavailable",
-        `this node knows ring version ${this.#ringVersion}, not ${ringVersion}`,
-      );
-    }
-    const written = slots.filter((slot) => this.#owners[slot]?.written ?? true);
-    if (written.length > 0) return written;
-    this.#frozenAtVersion = ringVersion;
-    for (const slot of slots) this.#owners[slot]?.freeze("it is being given to a node that joins");
-    return [];
+  /** Somebody else owns the slot in this epoch, though the ring that says so has not come yet. */
+  deposed(slot: number, epoch: number): void {
+    const owner = this.#owners.get(slot);
+    if (owner !== undefined && owner.epoch < epoch) this.#close(slot, `there is an owner of epoch ${epoch}`);
   }
 
-  #take(slot: number, epoch: number): SlotOwner | undefined {
-    const { lastEpoch, damage } = this.engine.slot(slot);
+  #take(slot: number, epoch: number): void {
+    const { engine, log, replicas } = this.parts;
+    const { lastEpoch, damage, incomplete } = engine.slot(slot);
+    this.#owners.delete(slot);
     if (damage !== undefined) {
-      this.log("error", "a slot is not served: its copy is damaged", { slot, ...damage });
-      return undefined;
+      return log("error", "a slot is not served: its copy is damaged", { slot, ...damage });
     }
+    if (incomplete) return log("error", "a slot is not served: its copy is only partly here", { slot });
     if (lastEpoch > epoch) {
       const message =
         "a slot is not served: its log is of a later epoch than the ring; was the coordinator restored " +
         "from an old copy?";
-      this.log("error", message, { slot, logEpoch: lastEpoch, ringEpoch: epoch });
-      return undefined;
+      return log("error", message, { slot, logEpoch: lastEpoch, ringEpoch: epoch });
     }
-    const owner = new SlotOwner(this.engine, slot, epoch, this.clientsMax);
-    owner.begin();
-    return owner;
+    // A later owner may have been heard of already; its ring will come.
+    if (replicas.accept(slot, epoch)) this.#owners.set(slot, new SlotOwner(this.parts, slot, epoch));
+  }
+
+  #close(slot: number, why: string): void {
+    this.#owners.get(slot)?.close(why);
+    this.parts.replicator.leave(slot);
   }
 
   #refuse(slot: number): never {
-    const { damage } = this.engine.slot(slot);
-    if (damage !== undefined) {
-      const { file, offset, reason } = damage;
-      throw new KvError(
-        "damaged",
-        `the copy of slot ${slot} is damaged: ${file} at byte ${offset}: ${reason}`,
-        { slot },
-      );
-    }
+    const { damage } = this.parts.engine.slot(slot);
     const fields = { slot, ringVersion: this.#ringVersion };
-    throw new KvError("wrong-owner", `slot ${slot} is not owned by this node`, fields);
+    if (damage === undefined) {
+      throw new KvError("wrong-owner", `slot ${slot} is not owned by this node`, fields);
+    }
+    const { file, offset, reason } = damage;
+    throw new KvError("damaged", `the copy of slot ${slot} is damaged: ${file} at byte ${offset}: ${reason}`, {
+      slot,
+    });
   }
 
   #closeAll(why: string): void {
-    for (const owner of this.#owners) owner?.close(why);
+    for (const slot of this.#owners.keys()) this.#close(slot, why);
   }
 }

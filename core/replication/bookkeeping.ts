@@ -5,9 +5,16 @@ import { type LogRecord, noteValue, RecordKind } from "../storage/record.ts";
 import type { ClientSessions } from "../storage/sessions.ts";
 import type { WriteRequest } from "./write.ts";
 
+const EMPTY = new Uint8Array(0);
+
 /** A record without key and client. */
 function bare(slot: number, epoch: number, lsn: number) {
   return { slot, epoch, lsn, key: "", hash: 0, sequence: 0, lowestUnfinished: 0, outcome: 0 };
+}
+
+/** Starts an epoch: the logs of two owners always part at such a record. */
+export function epochRecord(slot: number, epoch: number, lsn: number): LogRecord {
+  return { ...bare(slot, epoch, lsn), kind: RecordKind.EpochStart, value: EMPTY, clientId: "" };
 }
 
 /** Keeps the answer of a write that changed nothing. */

@@ -1,44 +1,65 @@
-import { bytesFromBinary } from "../platform/binary.ts";
 import { KvError } from "../platform/errors.ts";
-import { timeOfUuidV7 } from "../platform/random.ts";
+import type { Clock } from "../platform/ports.ts";
+import type { NodeRef, SlotEntry } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
-import { RecordKind } from "../storage/record.ts";
+import { type LogRecord, RecordKind } from "../storage/record.ts";
+import { chooseForgotten, epochRecord, forgetRecord, noteRecord } from "./bookkeeping.ts";
+import type { Follower } from "./follower.ts";
+import { InSyncSet } from "./in_sync_set.ts";
 import { addWaiter, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
-import { chooseForgotten, forgetRecord, noteRecord } from "./bookkeeping.ts";
+import type { Promises } from "./promises.ts";
+import type { RecentRecords } from "./recent_records.ts";
+import { answerRetry } from "./retries.ts";
 import { Outcome, type Waiter, type WriteRequest } from "./write.ts";
 
 const EMPTY = new Uint8Array(0);
+/** The share of a promise that the owner counts on: clocks may run at rates this far apart. */
+const LEASE_SHARE = 0.8;
+
+/** What the owners of a node have in common. */
+export interface OwnerParts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly promises: Promises;
+  readonly recent: RecentRecords;
+  readonly clientsMax: number;
+  readonly minInSync: number;
+}
 
 /**
- * `starting`: the log as it stood at the start of the epoch is not committed yet. `frozen`: the slot is being given
- * away and answers nothing until a newer ring decides. `closed`: another owner or incarnation has it, for good.
+ * `starting`: the log as it stood at the start of the epoch is not on all members yet, or promises stand against it.
+ * `closed`: another owner or incarnation has the slot, for good.
  */
-export type OwnerState = "starting" | "serving" | "frozen" | "closed";
+export type OwnerState = "starting" | "serving" | "closed";
 
 /**
  * The owner of one slot in one epoch: decides writes, appends them, and answers when they are committed.
  *
  * - A write is decided against the last *appended* state (committed state plus pending records), under the write lock
- *   of its file, and answered when its record is committed, in LSN order.
- * - A read sees the committed state only, under the read lock of its file.
+ *   of its file. It is committed when it is on stable storage here and on all others of the effective in-sync set, and
+ *   answered then, in LSN order.
+ * - A read sees the committed state only, under the read lock of its file, and is answered only while all others of the
+ *   effective in-sync set have promised not to serve.
  * - An answer that changes nothing waits for the record that it was decided on.
- * - One (node, incarnation) appends in an epoch; every record carries this epoch.
+ * - One (node, incarnation) appends in an epoch; every record carries this epoch, the first one starts it.
  */
 export class SlotOwner {
+  readonly inSync = new InSyncSet();
+  readonly #parts: OwnerParts;
   readonly #engine: Engine;
   readonly #pending = new PendingRecords();
   #state: OwnerState = "starting";
   #why = "the slot has just been given to this node";
+  /** LSN of the record that starts the epoch; 0: it could not be appended yet. */
+  #startLsn = 0;
   /** The last record that dropped idle clients; until it is committed there is no further one. */
   #forgetLsn = 0;
+  /** Writes are held off until then, so that the slot can be handed over. */
+  #heldUntilMs = 0;
 
-  constructor(
-    engine: Engine,
-    readonly slot: number,
-    readonly epoch: number,
-    private readonly clientsMax: number,
-  ) {
-    this.#engine = engine;
+  constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number) {
+    this.#parts = parts;
+    this.#engine = parts.engine;
   }
 
   get state(): OwnerState {
@@ -50,36 +71,58 @@ export class SlotOwner {
     return this.#why;
   }
 
-  /** Whether a record was ever appended: such a slot cannot change hands without moving data. */
-  get written(): boolean {
-    return this.#engine.slot(this.slot).lastLsn > 0;
+  get startLsn(): number {
+    return this.#startLsn;
   }
 
-  /** Looks whether the log found at the start is durable, commits it and begins to serve. */
-  begin(): void {
+  /** Whether a read would be answered now. */
+  get canAnswer(): boolean {
+    return this.#state === "serving" && this.#leaseHolds();
+  }
+
+  /** Nothing waits for its commit. */
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Takes up what a newer ring of the same epoch says. */
+  adopt(entry: SlotEntry, followers: readonly NodeRef[]): void {
+    this.inSync.adopt(entry, followers, this.#parts.clock.monotonicMs());
+    this.advance();
+  }
+
+  /** All through `lsn` is on stable storage at the follower. */
+  acked(follower: Follower, lsn: number): void {
+    follower.progressMs = this.#parts.clock.monotonicMs();
+    if (lsn > follower.ackedLsn) follower.ackedLsn = lsn;
+  }
+
+  /** The follower answered a heartbeat that was sent at this time. */
+  promised(follower: Follower, sentMs: number, sentWallMs: number): void {
+    const forMs = LEASE_SHARE * this.#parts.promises.promiseMs;
+    this.inSync.promised(follower, sentMs + forMs, sentWallMs + forMs);
+    if (this.#state === "starting") this.advance();
+  }
+
+  /** The owner of the epoch before has let go: no promise to anybody stands against this one any more. */
+  released(): void {
     if (this.#state !== "starting") return;
-    const log = this.#engine.slot(this.slot);
-    if (log.durableLsn < log.lastLsn) return;
-    this.#engine.commit(this.slot, log.lastLsn);
-    this.#state = "serving";
-    this.#why = "";
+    this.#parts.promises.release(this.slot);
+    this.advance();
   }
 
-  /** Stops to answer; only {@link thaw} or {@link close} follow. */
-  freeze(why: string): void {
-    if (this.#state !== "serving") return;
-    this.#state = "frozen";
-    this.#why = why;
+  /** Holds writes off for a while. Reads go on. */
+  hold(forMs: number): void {
+    this.#heldUntilMs = this.#parts.clock.monotonicMs() + forMs;
   }
 
-  thaw(): void {
-    if (this.#state !== "frozen") return;
-    this.#state = "serving";
-    this.#why = "";
+  get held(): boolean {
+    return this.#heldUntilMs > 0 && this.#parts.clock.monotonicMs() < this.#heldUntilMs;
   }
 
   /** Ends for good. What was appended and not answered may or may not survive: its outcome is unknown. */
   close(why: string): void {
+    if (this.#state === "closed") return;
     this.#state = "closed";
     this.#why = why;
     const error = new KvError("outcome-unknown", `the write was under way in epoch ${this.epoch}: ${why}`, {
@@ -90,14 +133,24 @@ export class SlotOwner {
 
   /** The committed value. Throws `unavailable` while the slot does not serve, `damaged` when the value is. */
   read(key: string, hash: number): { value: Uint8Array; version: number } | undefined {
-    if (this.#state !== "serving") throw this.#unavailable();
-    return this.#engine.read(this.slot, key, hash);
+    const found = this.#state === "serving" ? this.#engine.read(this.slot, key, hash) : undefined;
+    // After the value was taken: a promise that holds now held then.
+    if (!this.canAnswer) throw this.#unavailable();
+    return found;
+  }
+
+  /** Throws `unavailable` unless what was read of the committed state in this turn may be told. */
+  checkAnswer(): void {
+    if (!this.canAnswer) throw this.#unavailable();
   }
 
   /** Decides and appends under the caller's write lock of the key's file; the waiter is answered later, or at once. */
   write(request: WriteRequest, waiter: Waiter): void {
-    if (this.#state !== "serving") return waiter.failed(this.#unavailable());
-    if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
+    const refusal = this.#writeRefusal();
+    if (refusal !== undefined) return waiter.failed(refusal);
+    if (request.clientId !== "" && answerRetry(this.#engine, this.slot, this.#pending, request, waiter)) {
+      return;
+    }
     const before = this.#pending.last(request.key);
     const version = before === undefined
       ? this.#engine.versionOf(this.slot, request.key)
@@ -119,12 +172,12 @@ export class SlotOwner {
     }
   }
 
-  /** To be called after each sync: commits what became durable, and answers it. */
-  durable(): void {
-    if (this.#state === "starting") this.begin();
-    if (this.#state === "closed" || this.#pending.size === 0) return;
-    const throughLsn = this.#engine.slot(this.slot).durableLsn;
-    this.#engine.commit(this.slot, throughLsn);
+  /** To be called after each sync, acknowledgement, promise and ring: commits what is in sync, and answers it. */
+  advance(): void {
+    if (this.#state === "closed" || (this.#state === "starting" && !this.#begin())) return;
+    const throughLsn = this.inSync.ringMembers < this.#parts.minInSync ? 0 : this.#inSyncLsn();
+    if (throughLsn <= this.#engine.slot(this.slot).committedLsn) return;
+    this.#commit(throughLsn);
     for (;;) {
       const record = this.#pending.takeThrough(throughLsn);
       if (record === undefined) return;
@@ -136,47 +189,76 @@ export class SlotOwner {
 
   /** The log could not take the records from `fromLsn` on: they are as if they had never been appended. */
   rejected(fromLsn: number, error: KvError): void {
+    if (fromLsn <= this.#startLsn) this.#startLsn = 0;
     this.#fail(fromLsn, error);
+  }
+
+  /** The record with this LSN, if it is still in memory. */
+  recordAt(lsn: number): LogRecord | undefined {
+    const { committedLsn, tail } = this.#engine.slot(this.slot);
+    if (lsn > committedLsn) return tail[lsn - committedLsn - 1];
+    return this.#parts.recent.at(this.slot, lsn);
+  }
+
+  /** The log is on all members as it stood when the epoch began, and nobody else can answer: then it begins to serve. */
+  #begin(): boolean {
+    if (this.#startLsn === 0 && !this.#startEpoch()) return false;
+    const { clock, promises } = this.#parts;
+    if (this.#inSyncLsn() < this.#startLsn || !this.#leaseHolds()) return false;
+    if (clock.monotonicMs() < promises.notBeforeMs(this.slot)) return false;
+    promises.entitle(this.slot, this.epoch);
+    this.#state = "serving";
+    this.#why = "";
+    // Even below minInSync: it may have been acknowledged in an earlier epoch.
+    this.#commit(this.#startLsn);
+    return true;
+  }
+
+  #startEpoch(): boolean {
+    const lsn = this.#engine.slot(this.slot).lastLsn + 1;
+    try {
+      this.#engine.append(epochRecord(this.slot, this.epoch, lsn));
+      this.#startLsn = lsn;
+      return true;
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      this.#why = error.message;
+      return false;
+    }
+  }
+
+  /** Through which LSN everything is on stable storage on all members. */
+  #inSyncLsn(): number {
+    return Math.min(this.#engine.slot(this.slot).durableLsn, this.inSync.ackedLsn());
+  }
+
+  #commit(throughLsn: number): void {
+    const records = this.#engine.commit(this.slot, throughLsn);
+    if (this.inSync.followers.length > 0) this.#parts.recent.add(this.slot, records);
+  }
+
+  #leaseHolds(): boolean {
+    const { leaseUntilMs, leaseUntilWallMs } = this.inSync;
+    if (leaseUntilMs === Infinity) return true;
+    // The wall clock too: a machine that was suspended has a monotonic clock that stood still.
+    const { clock } = this.#parts;
+    return clock.monotonicMs() < leaseUntilMs && clock.wallMs() < leaseUntilWallMs;
+  }
+
+  #writeRefusal(): KvError | undefined {
+    if (!this.canAnswer) return this.#unavailable();
+    if (this.held) return this.#notNow("it is being handed over");
+    const { ringMembers } = this.inSync;
+    if (ringMembers >= this.#parts.minInSync) return undefined;
+    return this.#notNow(
+      `${ringMembers} of its copies are in sync, and minInSync asks for ${this.#parts.minInSync}`,
+    );
   }
 
   #fail(fromLsn: number, error: KvError): void {
     for (const record of this.#pending.takeFrom(fromLsn)) {
       tellWaiters(record, (waiter) => waiter.failed(error));
     }
-  }
-
-  /** Answers a write that this slot has seen before; false when it is new and may be executed. */
-  #answerRetry(request: WriteRequest, waiter: Waiter): boolean {
-    const { clientId, sequence } = request;
-    const pending = this.#pending.ofWrite(clientId, sequence);
-    if (pending !== undefined) {
-      addWaiter(pending, waiter);
-      return true;
-    }
-    const sessions = this.#engine.sessions(this.slot);
-    const client = sessions.get(clientId);
-    if (client === undefined) {
-      if (clientId > sessions.forgotten || this.#pending.hasClient(clientId)) return false;
-      waiter.failed(this.#forgotten(request.retry));
-      return true;
-    }
-    const result = sessions.result(clientId, sequence);
-    if (result !== undefined) {
-      waiter.done(result.outcome, result.lsn, result.epoch);
-      return true;
-    }
-    if (sequence >= client.lowestUnfinished) return false;
-    waiter.failed(this.#forgotten(true));
-    return true;
-  }
-
-  #forgotten(retry: boolean): KvError {
-    return retry
-      ? new KvError("outcome-unknown", "the result of this write is no longer kept", { slot: this.slot })
-      : new KvError("client-forgotten", "the client was idle for too long; nothing was done", {
-        slot: this.slot,
-        clientIdAboveMs: timeOfUuidV7(bytesFromBinary(this.#engine.sessions(this.slot).forgotten)),
-      });
   }
 
   #append(request: WriteRequest, outcome: Outcome, waiter: Waiter): void {
@@ -225,19 +307,26 @@ export class SlotOwner {
 
   /** Keeps the number of clients whose results are remembered within the bound, by a logged record. */
   #forgetSomeClients(): void {
+    const { clientsMax } = this.#parts;
     const sessions = this.#engine.sessions(this.slot);
     const log = this.#engine.slot(this.slot);
-    if (sessions.size <= this.clientsMax || log.committedLsn < this.#forgetLsn) return;
-    const dropped = chooseForgotten(sessions, this.clientsMax, (id) => this.#pending.hasClient(id));
+    if (sessions.size <= clientsMax || log.committedLsn < this.#forgetLsn) return;
+    const dropped = chooseForgotten(sessions, clientsMax, (id) => this.#pending.hasClient(id));
     if (dropped.length === 0) return;
     this.#forgetLsn = log.lastLsn + 1;
     this.#engine.append(forgetRecord(this.slot, this.epoch, this.#forgetLsn, dropped));
   }
 
   #unavailable(): KvError {
-    return new KvError("unavailable", `slot ${this.slot} is not served now: ${this.#why}`, {
-      slot: this.slot,
-    });
+    if (this.#state !== "serving") return this.#notNow(this.#why);
+    const missing = this.inSync.effective.filter(({ promisedUntilMs }) =>
+      promisedUntilMs <= this.#parts.clock.monotonicMs()
+    );
+    return this.#notNow(`it waits for the copy on node ${missing[0]?.ref.id ?? "?"}`);
+  }
+
+  #notNow(why: string): KvError {
+    return new KvError("unavailable", `slot ${this.slot} is not served now: ${why}`, { slot: this.slot });
   }
 }
 

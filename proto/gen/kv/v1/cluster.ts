@@ -131,8 +131,9 @@ export interface ReplicateBatch {
 
 /** Not refused, it is a promise: not to serve the slots before promise_ms have passed since it came. */
 export interface Heartbeat {
-  /** By the owner's clock; the answer returns it. */
+  /** By the owner's monotonic and wall clock; the answer returns them. */
   sentMs: number;
+  sentWallMs: number;
   slots: number[];
   epochs: number[];
   /** How far each slot is committed. */
@@ -169,6 +170,7 @@ export interface ReplicateReply {
 
 export interface HeartbeatReply {
   sentMs: number;
+  sentWallMs: number;
   /** The slots not promised, with the epochs that are known of them. */
   refusedSlots: number[];
   refusedEpochs: number[];
@@ -1165,7 +1167,7 @@ export const ReplicateBatch = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sentMs: 0, slots: [], epochs: [], committedLsns: [] };
+  return { sentMs: 0, sentWallMs: 0, slots: [], epochs: [], committedLsns: [] };
 }
 
 export const Heartbeat = {
@@ -1173,17 +1175,20 @@ export const Heartbeat = {
     if (message.sentMs !== 0) {
       writer.uint32(9).double(message.sentMs);
     }
-    writer.uint32(18).fork();
+    if (message.sentWallMs !== 0) {
+      writer.uint32(17).double(message.sentWallMs);
+    }
+    writer.uint32(26).fork();
     for (const v of message.slots) {
       writer.uint32(v);
     }
     writer.ldelim();
-    writer.uint32(26).fork();
+    writer.uint32(34).fork();
     for (const v of message.epochs) {
       writer.uint64(v);
     }
     writer.ldelim();
-    writer.uint32(34).fork();
+    writer.uint32(42).fork();
     for (const v of message.committedLsns) {
       writer.uint64(v);
     }
@@ -1206,13 +1211,20 @@ export const Heartbeat = {
           message.sentMs = reader.double();
           continue;
         case 2:
-          if (tag === 16) {
+          if (tag !== 17) {
+            break;
+          }
+
+          message.sentWallMs = reader.double();
+          continue;
+        case 3:
+          if (tag === 24) {
             message.slots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 18) {
+          if (tag === 26) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.slots.push(reader.uint32());
@@ -1222,14 +1234,14 @@ export const Heartbeat = {
           }
 
           break;
-        case 3:
-          if (tag === 24) {
+        case 4:
+          if (tag === 32) {
             message.epochs.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 26) {
+          if (tag === 34) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.epochs.push(readUint64(reader));
@@ -1239,14 +1251,14 @@ export const Heartbeat = {
           }
 
           break;
-        case 4:
-          if (tag === 32) {
+        case 5:
+          if (tag === 40) {
             message.committedLsns.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 34) {
+          if (tag === 42) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.committedLsns.push(readUint64(reader));
@@ -1268,6 +1280,7 @@ export const Heartbeat = {
   fromJSON(object: any): Heartbeat {
     return {
       sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
+      sentWallMs: isSet(object.sentWallMs) ? globalThis.Number(object.sentWallMs) : 0,
       slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
       epochs: globalThis.Array.isArray(object?.epochs) ? object.epochs.map((e: any) => globalThis.Number(e)) : [],
       committedLsns: globalThis.Array.isArray(object?.committedLsns)
@@ -1280,6 +1293,9 @@ export const Heartbeat = {
     const obj: any = {};
     if (message.sentMs !== 0) {
       obj.sentMs = message.sentMs;
+    }
+    if (message.sentWallMs !== 0) {
+      obj.sentWallMs = message.sentWallMs;
     }
     if (message.slots?.length) {
       obj.slots = message.slots.map((e) => Math.round(e));
@@ -1299,6 +1315,7 @@ export const Heartbeat = {
   fromPartial<I extends Exact<DeepPartial<Heartbeat>, I>>(object: I): Heartbeat {
     const message = createBaseHeartbeat();
     message.sentMs = object.sentMs ?? 0;
+    message.sentWallMs = object.sentWallMs ?? 0;
     message.slots = object.slots?.map((e) => e) || [];
     message.epochs = object.epochs?.map((e) => e) || [];
     message.committedLsns = object.committedLsns?.map((e) => e) || [];
@@ -1625,7 +1642,7 @@ export const ReplicateReply = {
 };
 
 function createBaseHeartbeatReply(): HeartbeatReply {
-  return { sentMs: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
+  return { sentMs: 0, sentWallMs: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
 }
 
 export const HeartbeatReply = {
@@ -1633,17 +1650,20 @@ export const HeartbeatReply = {
     if (message.sentMs !== 0) {
       writer.uint32(9).double(message.sentMs);
     }
-    writer.uint32(18).fork();
+    if (message.sentWallMs !== 0) {
+      writer.uint32(17).double(message.sentWallMs);
+    }
+    writer.uint32(26).fork();
     for (const v of message.refusedSlots) {
       writer.uint32(v);
     }
     writer.ldelim();
-    writer.uint32(26).fork();
+    writer.uint32(34).fork();
     for (const v of message.refusedEpochs) {
       writer.uint64(v);
     }
     writer.ldelim();
-    writer.uint32(34).fork();
+    writer.uint32(42).fork();
     for (const v of message.releasedSlots) {
       writer.uint32(v);
     }
@@ -1666,13 +1686,20 @@ export const HeartbeatReply = {
           message.sentMs = reader.double();
           continue;
         case 2:
-          if (tag === 16) {
+          if (tag !== 17) {
+            break;
+          }
+
+          message.sentWallMs = reader.double();
+          continue;
+        case 3:
+          if (tag === 24) {
             message.refusedSlots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 18) {
+          if (tag === 26) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.refusedSlots.push(reader.uint32());
@@ -1682,14 +1709,14 @@ export const HeartbeatReply = {
           }
 
           break;
-        case 3:
-          if (tag === 24) {
+        case 4:
+          if (tag === 32) {
             message.refusedEpochs.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 26) {
+          if (tag === 34) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.refusedEpochs.push(readUint64(reader));
@@ -1699,14 +1726,14 @@ export const HeartbeatReply = {
           }
 
           break;
-        case 4:
-          if (tag === 32) {
+        case 5:
+          if (tag === 40) {
             message.releasedSlots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 34) {
+          if (tag === 42) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.releasedSlots.push(reader.uint32());
@@ -1728,6 +1755,7 @@ export const HeartbeatReply = {
   fromJSON(object: any): HeartbeatReply {
     return {
       sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
+      sentWallMs: isSet(object.sentWallMs) ? globalThis.Number(object.sentWallMs) : 0,
       refusedSlots: globalThis.Array.isArray(object?.refusedSlots)
         ? object.refusedSlots.map((e: any) => globalThis.Number(e))
         : [],
@@ -1744,6 +1772,9 @@ export const HeartbeatReply = {
     const obj: any = {};
     if (message.sentMs !== 0) {
       obj.sentMs = message.sentMs;
+    }
+    if (message.sentWallMs !== 0) {
+      obj.sentWallMs = message.sentWallMs;
     }
     if (message.refusedSlots?.length) {
       obj.refusedSlots = message.refusedSlots.map((e) => Math.round(e));
@@ -1763,6 +1794,7 @@ export const HeartbeatReply = {
   fromPartial<I extends Exact<DeepPartial<HeartbeatReply>, I>>(object: I): HeartbeatReply {
     const message = createBaseHeartbeatReply();
     message.sentMs = object.sentMs ?? 0;
+    message.sentWallMs = object.sentWallMs ?? 0;
     message.refusedSlots = object.refusedSlots?.map((e) => e) || [];
     message.refusedEpochs = object.refusedEpochs?.map((e) => e) || [];
     message.releasedSlots = object.releasedSlots?.map((e) => e) || [];

@@ -1,0 +1,78 @@
+import type { Config } from "../platform/config.ts";
+import type { Services, World } from "../platform/ports.ts";
+import { OwnerWatch } from "../replication/owner_watch.ts";
+import { Promises } from "../replication/promises.ts";
+import { RecentRecords } from "../replication/recent_records.ts";
+import { Replicas } from "../replication/replicas.ts";
+import { ReplicaStream } from "../replication/replica_stream.ts";
+import { Replicator } from "../replication/replicator.ts";
+import type { NodeRef, Ring } from "../ring/ring.ts";
+import { cluster } from "../rpc/methods.ts";
+import type { Engine } from "../storage/engine.ts";
+import { MasterCalls } from "./master_calls.ts";
+import type { RingKeeper } from "./ring_keeper.ts";
+import { SlotTable } from "./slot_table.ts";
+
+/** Records that are kept in memory for followers that lack a little. */
+const RECENT_BYTES_MAX = 16 << 20;
+
+/** The slots of a node: those that it owns, and those that it copies for others. */
+export class Copies {
+  readonly slots: SlotTable;
+  readonly promises: Promises;
+  readonly replicas: Replicas;
+  readonly #replicator: Replicator;
+  readonly #watch: OwnerWatch;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly self: NodeRef,
+    msn: number,
+    rings: RingKeeper,
+    config: Config,
+    world: World,
+  ) {
+    const { clock, random, transport, log } = world;
+    const master = new MasterCalls(transport, rings, self);
+    const lastEpochs = Array.from({ length: msn }, (_, slot) => engine.slot(slot).lastEpoch);
+    const promises = this.promises = new Promises(clock, lastEpochs);
+    const shared = { self, engine, clock, promises, log };
+    const ring = () => rings.ring;
+    const deposed = (slot: number, epoch: number) => this.slots.deposed(slot, epoch);
+    this.replicas = new Replicas({ ...shared, ring, deposed });
+    this.#replicator = new Replicator({
+      ...shared,
+      random,
+      transport,
+      transferBytesPerSecond: config.transferBytesPerSecond,
+      // Through the table of what is known: also what this node has promised follows from it.
+      deposed: (owner, epoch) => this.replicas.accept(owner.slot, epoch),
+      propose: (proposals) => master.propose(proposals),
+    });
+    const { clientsMax, minInSync } = config;
+    const recent = new RecentRecords(RECENT_BYTES_MAX);
+    const { replicas } = this;
+    const replicator = this.#replicator;
+    this.slots = new SlotTable({ ...shared, msn, recent, clientsMax, minInSync, replicas, replicator });
+    this.#watch = new OwnerWatch(clock, ring, (ref) => master.suspect(ref, true));
+  }
+
+  bind(services: Services): void {
+    const { engine, self, promises, replicas } = this;
+    const heard = (from: NodeRef) => this.#watch.heard(from);
+    const broken = (from: NodeRef) => this.#watch.broken(from);
+    const parts = { self, engine, promises, replicas, heard, broken };
+    services.stream(cluster.replicate, (replies) => new ReplicaStream(parts, replies));
+  }
+
+  /** Takes up a newer ring. */
+  adopt(ring: Ring): void {
+    this.promises.learn(ring.promiseMs);
+    this.slots.adopt(ring);
+  }
+
+  stop(): void {
+    this.#watch.stop();
+    this.#replicator.stop();
+  }
+}

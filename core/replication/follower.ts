@@ -1,0 +1,36 @@
+import type { NodeRef } from "../ring/ring.ts";
+
+/** What the owner of a slot knows of one process that copies it, in the present epoch. */
+export class Follower {
+  /** The newest ring known lists it in the slot's in-sync set. */
+  inRing = false;
+  /**
+   * The isrSeq at which the owner proposed it. It counts from before the master was asked until a ring with a higher
+   * isrSeq is seen.
+   */
+  proposedSeq: number | undefined;
+  /** Everything of the owner's log through here is on stable storage there. Never falls. */
+  ackedLsn = 0;
+  /** It has promised not to serve before; by the owner's monotonic and wall clock. 0: no promise in this epoch. */
+  promisedUntilMs = 0;
+  promisedUntilWallMs = 0;
+  /** Records of this epoch are being sent to it without gaps. */
+  streaming = false;
+  /** Its copy is of no use: damaged, or only partly there. */
+  unusable = false;
+  /** When it last had all, or acknowledged something. */
+  progressMs: number;
+  /** When it last answered a heartbeat. */
+  heardMs: number;
+  /** There is no stream to it since. */
+  downSinceMs: number | undefined;
+
+  constructor(readonly ref: NodeRef, nowMs: number) {
+    this.progressMs = this.heardMs = this.downSinceMs = nowMs;
+  }
+
+  /** Whether it is a member of the effective in-sync set. */
+  get counts(): boolean {
+    return this.inRing || this.proposedSeq !== undefined;
+  }
+}

@@ -1,0 +1,352 @@
+import type {
+  HeartbeatReply,
+  ReplicateBatch,
+  ReplicateReply,
+  SlotBegin,
+  SlotPosition,
+  SlotQuery,
+} from "../../proto/gen/kv/v1/cluster.ts";
+import { messageOf } from "../platform/errors.ts";
+import type {
+  Address,
+  Cancel,
+  Clock,
+  Incoming,
+  Log,
+  Outgoing,
+  Random,
+  Transport,
+} from "../platform/ports.ts";
+import type { NodeRef } from "../ring/ring.ts";
+import { cluster } from "../rpc/methods.ts";
+import type { Engine } from "../storage/engine.ts";
+import { BatchWriter } from "./batch.ts";
+import { FollowedSlot } from "./followed_slot.ts";
+import { SnapshotSender } from "./snapshot_sender.ts";
+import type { SlotOwner } from "./slot_owner.ts";
+
+/** A batch is sent when it has reached this. */
+const BATCH_BYTES = 256 << 10;
+/** More than this is not under way unacknowledged, so that a slow follower fills no memory. */
+const WINDOW_BYTES = 4 << 20;
+const REOPEN_MS = 100;
+const ASK_AGAIN_MS = 100;
+const NO_RECORDS = new Uint8Array(0);
+
+export interface LinkParts {
+  readonly self: NodeRef;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly transferBytesPerSecond: number;
+  /** The version of the newest ring known. */
+  readonly ringVersion: () => number;
+  /** The follower knows of a later owner of the slot. */
+  readonly deposed: (owner: SlotOwner, epoch: number) => void;
+  /** Something changed that may call for a proposal to the master. */
+  readonly wake: () => void;
+}
+
+/** What an acknowledgement of a batch says: this slot is on stable storage there through `lsn`. */
+interface Mark {
+  readonly followed: FollowedSlot;
+  readonly session: number;
+  readonly lsn: number;
+}
+
+interface SentBatch {
+  readonly number: number;
+  readonly bytes: number;
+  readonly marks: readonly Mark[];
+  /** It is part of a snapshot. */
+  readonly part: boolean;
+}
+
+/**
+ * The way from this process, as the owner of slots, to one process that copies them: one stream, opened again whenever
+ * it breaks. Everything about a slot starts anew with the stream: where does your log end, what is missing, records.
+ */
+export class Link implements Incoming<ReplicateReply> {
+  readonly #slots = new Map<number, FollowedSlot>();
+  /** Those that may have records to send. */
+  readonly #ready = new Set<FollowedSlot>();
+  readonly #snapshots: SnapshotSender;
+  readonly #writer = new BatchWriter(BATCH_BYTES);
+  #outgoing: Outgoing<ReplicateBatch> | undefined;
+  #cancelReopen: Cancel | undefined;
+  #sent: SentBatch[] = [];
+  #number = 0;
+  #unackedBytes = 0;
+  #blocked = false;
+  #flushing = false;
+  #closed = false;
+
+  constructor(private readonly parts: LinkParts, readonly to: NodeRef, readonly address: Address) {
+    this.#snapshots = new SnapshotSender(parts.engine, parts.clock, parts.transferBytesPerSecond, {
+      send: (followed, records, begin, endLsn) => this.#sendSnapshot(followed, records, begin, endLsn),
+      done: (followed, baseLsn) => this.#snapshotSent(followed, baseLsn),
+    });
+    this.#open();
+  }
+
+  get slots(): ReadonlyMap<number, FollowedSlot> {
+    return this.#slots;
+  }
+
+  /** Sends the slot to the follower from now on. */
+  follow(followed: FollowedSlot): void {
+    this.leave(followed.slot);
+    this.#slots.set(followed.slot, followed);
+    this.#flushSoon();
+  }
+
+  leave(slot: number): void {
+    const followed = this.#slots.get(slot);
+    if (followed === undefined) return;
+    followed.reset();
+    this.#slots.delete(slot);
+    this.#ready.delete(followed);
+    this.#snapshots.drop(followed);
+  }
+
+  /** Records of the slot were written to the own log. */
+  written(slot: number): void {
+    const followed = this.#slots.get(slot);
+    if (followed?.phase !== "streaming") return;
+    this.#ready.add(followed);
+    this.#flushSoon();
+  }
+
+  /** To be called several times within a promise. */
+  heartbeat(): void {
+    if (this.#outgoing === undefined || this.#slots.size === 0) return;
+    const heartbeat = {
+      sentMs: this.parts.clock.monotonicMs(),
+      sentWallMs: this.parts.clock.wallMs(),
+      slots: [] as number[],
+      epochs: [] as number[],
+      committedLsns: [] as number[],
+    };
+    for (const { owner, slot } of this.#slots.values()) {
+      heartbeat.slots.push(slot);
+      heartbeat.epochs.push(owner.epoch);
+      heartbeat.committedLsns.push(this.parts.engine.slot(slot).committedLsn);
+    }
+    this.#send({ heartbeat });
+    this.#askAgain();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelReopen?.();
+    for (const slot of [...this.#slots.keys()]) this.leave(slot);
+    this.#outgoing?.end();
+  }
+
+  message(reply: ReplicateReply): void {
+    if (this.#closed) return;
+    for (const { slot, epoch, reason } of reply.refusals) this.#refused(slot, epoch, reason);
+    for (const position of reply.positions) this.#positioned(position);
+    if (reply.synced > 0) this.#acked(reply.synced);
+    if (reply.heartbeat !== undefined) this.#heard(reply.heartbeat);
+  }
+
+  drained(): void {
+    this.#blocked = false;
+    this.#flush();
+  }
+
+  closed(error: Error | undefined): void {
+    if (this.#closed) return;
+    const { clock, log, random, wake } = this.parts;
+    this.#outgoing = undefined;
+    this.#sent = [];
+    this.#unackedBytes = 0;
+    this.#ready.clear();
+    this.#snapshots.clear();
+    for (const followed of this.#slots.values()) {
+      followed.reset();
+      followed.follower.downSinceMs ??= clock.monotonicMs();
+    }
+    log("debug", "the stream to a follower broke", { to: this.address, error: messageOf(error) });
+    this.#cancelReopen = clock.after(REOPEN_MS * (0.5 + random.number()), () => this.#open());
+    wake();
+  }
+
+  #open(): void {
+    this.#blocked = false;
+    this.#number = 0;
+    const outgoing = this.parts.transport.stream(this.address, cluster.replicate, this);
+    this.#outgoing = outgoing;
+    this.#send({ from: this.parts.self, to: this.to });
+    this.heartbeat();
+    this.#flushSoon();
+  }
+
+  #send(message: Partial<ReplicateBatch>): void {
+    const batch = { number: 0, queries: [], begins: [], records: NO_RECORDS, ...message };
+    const sent = this.#outgoing?.send({ from: undefined, to: undefined, heartbeat: undefined, ...batch });
+    if (sent === false) this.#blocked = true;
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  /** Sends what is due, one batch after the other, as long as the stream takes it. */
+  #flush(): void {
+    this.#flushing = false;
+    this.#ask();
+    while (!this.#blocked && this.#outgoing !== undefined && this.#unackedBytes < WINDOW_BYTES) {
+      const marks = this.#collect();
+      if (marks.length === 0) return;
+      this.#sendRecords(this.#writer.take(), marks);
+    }
+  }
+
+  #collect(): Mark[] {
+    const marks: Mark[] = [];
+    for (const followed of this.#ready) {
+      const first = followed.nextLsn;
+      while (this.#writer.bytes < BATCH_BYTES) {
+        const record = followed.next();
+        if (record === undefined) break;
+        this.#writer.add(record);
+        followed.nextLsn++;
+      }
+      if (followed.nextLsn > first) {
+        marks.push({ followed, session: followed.session, lsn: followed.nextLsn - 1 });
+      }
+      if (this.#writer.bytes >= BATCH_BYTES) break;
+      this.#ready.delete(followed);
+      if (followed.fallenBehind) followed.reset();
+    }
+    return marks;
+  }
+
+  #sendRecords(records: Uint8Array, marks: readonly Mark[], begins: SlotBegin[] = [], part = false): void {
+    const number = ++this.#number;
+    this.#sent.push({ number, bytes: records.length, marks, part });
+    this.#unackedBytes += records.length;
+    this.#send({ number, records, begins });
+  }
+
+  /** Asks for the positions of slots that are idle. */
+  #ask(): void {
+    if (this.#outgoing === undefined) return;
+    const nowMs = this.parts.clock.monotonicMs();
+    const queries: SlotQuery[] = [];
+    for (const followed of this.#slots.values()) {
+      if (followed.phase !== "idle" || nowMs < followed.retryAtMs) continue;
+      followed.phase = "asked";
+      queries.push({ slot: followed.slot, epoch: followed.owner.epoch });
+    }
+    if (queries.length > 0) this.#send({ queries });
+  }
+
+  /** A follower whose copy is of no use can be helped once it does not count any more. */
+  #askAgain(): void {
+    for (const followed of this.#slots.values()) {
+      if (followed.phase === "unusable" && !followed.follower.counts) followed.reset();
+    }
+    this.#ask();
+  }
+
+  #positioned(position: SlotPosition): void {
+    const { slot, epoch } = position;
+    const followed = this.#slots.get(slot);
+    if (followed?.phase !== "asked" || followed.owner.epoch !== epoch) return;
+    const way = followed.catchUp(position);
+    if (way.kind === "unusable") {
+      followed.phase = "unusable";
+      followed.follower.unusable = true;
+      return this.parts.wake();
+    }
+    if (way.kind === "snapshot") {
+      followed.phase = "snapshot";
+      return this.#snapshots.add(followed, way.since);
+    }
+    followed.stream(way.afterLsn);
+    const begin = {
+      slot,
+      epoch,
+      prevEpoch: way.afterEpoch,
+      prevLsn: way.afterLsn,
+      snapshot: false,
+      ringVersion: 0,
+    };
+    this.#send({ begins: [begin] });
+    followed.owner.acked(followed.follower, way.afterLsn);
+    followed.owner.advance();
+    this.written(slot);
+    this.parts.wake();
+  }
+
+  #sendSnapshot(
+    followed: FollowedSlot,
+    records: Uint8Array,
+    begin: boolean,
+    endLsn: number | undefined,
+  ): void {
+    const { slot, owner, session } = followed;
+    const edge = { slot, epoch: owner.epoch, prevEpoch: 0, prevLsn: 0 };
+    const begins = begin ? [{ ...edge, snapshot: true, ringVersion: this.parts.ringVersion() }] : [];
+    const marks = endLsn === undefined ? [] : [{ followed, session, lsn: endLsn }];
+    this.#sendRecords(records, marks, begins, true);
+  }
+
+  #snapshotSent(followed: FollowedSlot, baseLsn: number): void {
+    followed.stream(baseLsn);
+    this.written(followed.slot);
+  }
+
+  #refused(slot: number, epoch: number, reason: string): void {
+    const followed = this.#slots.get(slot);
+    if (followed === undefined) return;
+    const { clock, log } = this.parts;
+    log("debug", "a follower refused a slot", { slot, to: this.address, reason });
+    this.#ready.delete(followed);
+    this.#snapshots.drop(followed);
+    followed.reset(clock.monotonicMs() + ASK_AGAIN_MS);
+    if (epoch > followed.owner.epoch) this.parts.deposed(followed.owner, epoch);
+  }
+
+  #acked(number: number): void {
+    const owners = new Set<SlotOwner>();
+    let count = 0;
+    let parts = 0;
+    for (const batch of this.#sent) {
+      if (batch.number > number) break;
+      count++;
+      if (batch.part) parts++;
+      this.#unackedBytes -= batch.bytes;
+      for (const { followed, session, lsn } of batch.marks) {
+        if (followed.session !== session) continue;
+        followed.owner.acked(followed.follower, lsn);
+        owners.add(followed.owner);
+      }
+    }
+    this.#sent.splice(0, count);
+    for (const owner of owners) owner.advance();
+    this.#snapshots.acked(parts);
+    this.#flush();
+  }
+
+  #heard({ sentMs, sentWallMs, refusedSlots, refusedEpochs, releasedSlots }: HeartbeatReply): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    const refused = new Map(refusedSlots.map((slot, i) => [slot, refusedEpochs[i]!]));
+    for (const slot of releasedSlots) this.#slots.get(slot)?.owner.released();
+    for (const followed of [...this.#slots.values()]) {
+      const { owner, follower, slot } = followed;
+      follower.heardMs = nowMs;
+      follower.downSinceMs = undefined;
+      const epoch = refused.get(slot);
+      if (epoch !== undefined && epoch > owner.epoch) this.parts.deposed(owner, epoch);
+      else if (epoch === undefined) owner.promised(follower, sentMs, sentWallMs);
+    }
+  }
+}

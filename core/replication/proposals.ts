@@ -1,0 +1,89 @@
+import { type Proposal, ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
+import { type NodeRef, sameRef } from "../ring/ring.ts";
+import type { Follower } from "./follower.ts";
+import type { InSyncSet } from "./in_sync_set.ts";
+
+/** What the ring wants of a slot, beyond its in-sync set. */
+export interface Wanted {
+  /** Who should own it by the rule; undefined while no node may. */
+  readonly owner: NodeRef | undefined;
+  /** Members in sync that it has no use for once all others who are to copy it are in sync. */
+  readonly superfluous: readonly NodeRef[];
+}
+
+/** Limits after which a member is taken out of the in-sync set. */
+export interface Patience {
+  /** Without an acknowledgement of what was sent to it. */
+  readonly stalledMs: number;
+  /** Without an answer to a heartbeat. */
+  readonly silentMs: number;
+  /** Without a stream to it. */
+  readonly downMs: number;
+}
+
+/** What is asked of the master for a slot. */
+export interface Wish {
+  readonly kind: ProposalKind;
+  readonly follower: Follower;
+}
+
+/** The slot as its owner sees it. */
+export interface OwnedSlot {
+  readonly inSync: InSyncSet;
+  readonly lastLsn: number;
+  readonly committedLsn: number;
+  readonly serving: boolean;
+}
+
+/** Why the follower can be waited for no longer; undefined when it can. */
+export function faultOf(
+  follower: Follower,
+  lastLsn: number,
+  nowMs: number,
+  patience: Patience,
+): string | undefined {
+  const { unusable, downSinceMs, heardMs, progressMs, ackedLsn } = follower;
+  if (unusable) return "its copy is of no use";
+  if (downSinceMs !== undefined && nowMs - downSinceMs >= patience.downMs) return "it cannot be reached";
+  if (downSinceMs === undefined && nowMs - heardMs >= patience.silentMs) return "it answers no heartbeat";
+  if (ackedLsn < lastLsn && nowMs - progressMs >= patience.stalledMs) return "it acknowledges nothing";
+  return undefined;
+}
+
+/**
+ * The next change of the slot's in-sync set or owner that the owner wishes for; one at a time, because each change
+ * voids what was asked at the isrSeq before.
+ */
+export function nextWish(
+  slot: OwnedSlot,
+  wanted: Wanted,
+  nowMs: number,
+  patience: Patience,
+): Wish | undefined {
+  const { inSync, lastLsn, committedLsn, serving } = slot;
+  const { followers } = inSync;
+  const broken = followers.find((follower) =>
+    follower.counts && faultOf(follower, lastLsn, nowMs, patience) !== undefined
+  );
+  if (broken !== undefined) return { kind: ProposalKind.REMOVE, follower: broken };
+  const caughtUp = followers.find((follower) =>
+    !follower.inRing && follower.streaming && follower.ackedLsn >= committedLsn &&
+    !isIn(wanted.superfluous, follower) && faultOf(follower, lastLsn, nowMs, patience) === undefined
+  );
+  if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };
+  const complete = followers.every((follower) => follower.inRing);
+  const superfluous = followers.find((follower) => follower.inRing && isIn(wanted.superfluous, follower));
+  if (complete && superfluous !== undefined) return { kind: ProposalKind.REMOVE, follower: superfluous };
+  const successor = followers.find((follower) => follower.inRing && sameRef(follower.ref, wanted.owner));
+  if (serving && successor !== undefined) return { kind: ProposalKind.HAND_OVER, follower: successor };
+  return undefined;
+}
+
+function isIn(refs: readonly NodeRef[], { ref }: Follower): boolean {
+  return refs.some((other) => sameRef(other, ref));
+}
+
+/** The wish as the master wants it. */
+export function proposalOf(slot: number, epoch: number, isrSeq: number, { kind, follower }: Wish): Proposal {
+  return { slot, epoch, isrSeq, kind, node: follower.ref };
+}

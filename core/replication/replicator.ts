@@ -1,0 +1,195 @@
+import { type Proposal, ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
+import { messageOf } from "../platform/errors.ts";
+import type { Cancel, Clock } from "../platform/ports.ts";
+import { addressOf, followersOf, type Placement, placementOf, superfluousOf } from "../ring/followers.ts";
+import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
+import type { Follower } from "./follower.ts";
+import { FollowedSlot } from "./followed_slot.ts";
+import { Link, type LinkParts } from "./link.ts";
+import { nextWish, type Patience, proposalOf } from "./proposals.ts";
+import type { Promises } from "./promises.ts";
+import type { SlotOwner } from "./slot_owner.ts";
+
+const HEARTBEATS_PER_PROMISE = 4;
+const STALLED_MS = 1000;
+const DOWN_MS = 200;
+/** Events that come together are looked at together. */
+const WAKE_MS = 5;
+/** How long writes to a slot are held off for its hand-over. */
+const HOLD_MS = 100;
+/** After a hand-over that did not come about. */
+const HAND_OVER_AGAIN_MS = 1000;
+
+export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "wake"> {
+  readonly clock: Clock;
+  readonly promises: Promises;
+  /** Asks the active master; resolves with the ring as it is then. Rejects when it does not answer. */
+  readonly propose: (proposals: Proposal[]) => Promise<void>;
+}
+
+/**
+ * The owner's side of replication for all slots of a node: keeps a link to each process that copies any of them, sends
+ * heartbeats, and asks the master for changes of the in-sync sets.
+ */
+export class Replicator {
+  readonly #links = new Map<string, Link>();
+  readonly #owners = new Map<number, SlotOwner>();
+  readonly #handOverNotBeforeMs = new Map<number, number>();
+  #ring: Ring | undefined;
+  #placement: Placement | undefined;
+  #cancelHeartbeat: Cancel | undefined;
+  #cancelWake: Cancel | undefined;
+  #proposing = false;
+  #stopped = false;
+
+  constructor(private readonly parts: ReplicatorParts) {
+    parts.engine.onWritten((slots) => {
+      if (this.#links.size === 0) return;
+      for (const slot of slots) this.#written(slot);
+    });
+  }
+
+  /** Takes up a newer ring; `owners` are the slots that this node owns in it. */
+  adopt(ring: Ring, owners: ReadonlyMap<number, SlotOwner>): void {
+    if (this.#stopped) return;
+    this.#ring = ring;
+    const placement = this.#placement = placementOf(ring);
+    for (const [slot, owner] of this.#owners) if (owners.get(slot) !== owner) this.leave(slot);
+    const { promiseMs } = ring;
+    this.#cancelHeartbeat ??= this.parts.clock.every(promiseMs / HEARTBEATS_PER_PROMISE, () => this.#beat());
+    const wanted = new Set<string>();
+    for (const [slot, owner] of owners) {
+      this.#owners.set(slot, owner);
+      owner.adopt(ring.slots[slot]!, followersOf(ring, slot, placement));
+      for (const follower of owner.inSync.followers) this.#follow(ring, owner, follower, wanted);
+      for (const link of this.#links.values()) {
+        const { followers } = owner.inSync;
+        if (!followers.some(({ ref }) => sameRef(ref, link.to))) link.leave(slot);
+      }
+    }
+    for (const [name, link] of this.#links) {
+      if (wanted.has(name)) continue;
+      link.close();
+      this.#links.delete(name);
+    }
+    this.#wake();
+  }
+
+  /** The node does not own the slot any more. */
+  leave(slot: number): void {
+    this.#owners.delete(slot);
+    for (const link of this.#links.values()) link.leave(slot);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelHeartbeat?.();
+    this.#cancelWake?.();
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+    this.#owners.clear();
+  }
+
+  #follow(ring: Ring, owner: SlotOwner, follower: Follower, wanted: Set<string>): void {
+    const address = addressOf(ring, follower.ref);
+    const name = nameOf(follower.ref, address ?? "");
+    const link = this.#links.get(name) ??
+      (address === undefined ? undefined : this.#open(name, follower.ref, address));
+    if (link === undefined) return;
+    wanted.add(name);
+    const followed = link.slots.get(owner.slot);
+    if (followed?.owner === owner && followed.follower === follower) return;
+    link.follow(new FollowedSlot(owner, follower, this.parts.engine));
+  }
+
+  #open(name: string, to: NodeRef, address: string): Link {
+    const parts = { ...this.parts, ringVersion: () => this.#ring!.version, wake: () => this.#wake() };
+    const link = new Link(parts, to, address);
+    this.#links.set(name, link);
+    return link;
+  }
+
+  #written(slot: number): void {
+    if (!this.#owners.has(slot)) return;
+    for (const link of this.#links.values()) link.written(slot);
+  }
+
+  #beat(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const link of this.#links.values()) link.heartbeat();
+    for (const [slot, owner] of this.#owners) {
+      const { lastLsn } = this.parts.engine.slot(slot);
+      for (const follower of owner.inSync.followers) {
+        if (follower.ackedLsn >= lastLsn) follower.progressMs = nowMs;
+      }
+      if (owner.state === "starting") owner.advance();
+    }
+    void this.#consider();
+  }
+
+  #wake(): void {
+    if (this.#stopped || this.#cancelWake !== undefined) return;
+    this.#cancelWake = this.parts.clock.after(WAKE_MS, () => {
+      this.#cancelWake = undefined;
+      void this.#consider();
+    });
+  }
+
+  /** Asks the master for what the slots wish for, all of them at once; again later if it does not answer. */
+  async #consider(): Promise<void> {
+    if (this.#proposing || this.#stopped || this.#ring === undefined) return;
+    const proposals = this.#proposals(this.#ring, this.#placement!);
+    if (proposals.length === 0) return;
+    this.#proposing = true;
+    try {
+      await this.parts.propose(proposals);
+    } catch (error) {
+      this.parts.log("debug", "the master did not take proposals", { error: messageOf(error) });
+    }
+    this.#proposing = false;
+  }
+
+  #proposals(ring: Ring, placement: Placement): Proposal[] {
+    const nowMs = this.parts.clock.monotonicMs();
+    const patience: Patience = { stalledMs: STALLED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
+    const proposals: Proposal[] = [];
+    for (const [slot, owner] of this.#owners) {
+      if (owner.state === "closed") continue;
+      const { lastLsn, committedLsn } = this.parts.engine.slot(slot);
+      const { inSync, epoch } = owner;
+      const owned = { inSync, lastLsn, committedLsn, serving: owner.state === "serving" };
+      const wanted = {
+        owner: placement.wanted[slot]?.ref,
+        superfluous: superfluousOf(ring, slot, placement),
+      };
+      const wish = nextWish(owned, wanted, nowMs, patience);
+      if (wish === undefined) continue;
+      if (wish.kind === ProposalKind.HAND_OVER && !this.#readyToHandOver(owner, wish.follower, nowMs)) {
+        continue;
+      }
+      // Counted in before the master is asked.
+      if (wish.kind === ProposalKind.ADD) inSync.propose(wish.follower);
+      proposals.push(proposalOf(slot, epoch, inSync.isrSeq, wish));
+    }
+    return proposals;
+  }
+
+  /** Holds writes off until the successor has everything. */
+  #readyToHandOver(owner: SlotOwner, successor: Follower, nowMs: number): boolean {
+    const { lastLsn } = this.parts.engine.slot(owner.slot);
+    const complete = owner.idle && successor.ackedLsn === lastLsn;
+    if (owner.held) {
+      if (!complete) this.#wake();
+      return complete;
+    }
+    if (nowMs < (this.#handOverNotBeforeMs.get(owner.slot) ?? 0)) return false;
+    this.#handOverNotBeforeMs.set(owner.slot, nowMs + HAND_OVER_AGAIN_MS);
+    owner.hold(HOLD_MS);
+    if (!complete) this.#wake();
+    return complete;
+  }
+}
+
+function nameOf({ id, incarnation }: NodeRef, address: string): string {
+  return `${id}/${incarnation}@${address}`;
+}

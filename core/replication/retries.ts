@@ -1,0 +1,49 @@
+import { bytesFromBinary } from "../platform/binary.ts";
+import { KvError } from "../platform/errors.ts";
+import { timeOfUuidV7 } from "../platform/random.ts";
+import type { Engine } from "../storage/engine.ts";
+import { addWaiter, type PendingRecords } from "./pending.ts";
+import type { Waiter, WriteRequest } from "./write.ts";
+
+/**
+ * Answers a write that the slot has seen before, from what is pending or remembered; false when it is new and may be
+ * executed.
+ */
+export function answerRetry(
+  engine: Engine,
+  slot: number,
+  pending: PendingRecords,
+  request: WriteRequest,
+  waiter: Waiter,
+): boolean {
+  const { clientId, sequence } = request;
+  const record = pending.ofWrite(clientId, sequence);
+  if (record !== undefined) {
+    addWaiter(record, waiter);
+    return true;
+  }
+  const sessions = engine.sessions(slot);
+  const client = sessions.get(clientId);
+  if (client === undefined) {
+    if (clientId > sessions.forgotten || pending.hasClient(clientId)) return false;
+    waiter.failed(forgotten(slot, sessions.forgotten, request.retry));
+    return true;
+  }
+  const result = sessions.result(clientId, sequence);
+  if (result !== undefined) {
+    waiter.done(result.outcome, result.lsn, result.epoch);
+    return true;
+  }
+  if (sequence >= client.lowestUnfinished) return false;
+  waiter.failed(forgotten(slot, sessions.forgotten, true));
+  return true;
+}
+
+function forgotten(slot: number, largest: string, retry: boolean): KvError {
+  return retry
+    ? new KvError("outcome-unknown", "the result of this write is no longer kept", { slot })
+    : new KvError("client-forgotten", "the client was idle for too long; nothing was done", {
+      slot,
+      clientIdAboveMs: timeOfUuidV7(bytesFromBinary(largest)),
+    });
+}

@@ -1,0 +1,62 @@
+import { fnv1a32Binary } from "../ring/hash.ts";
+import type { Engine } from "../storage/engine.ts";
+import { type LogRecord, RecordKind } from "../storage/record.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * A snapshot of a slot's committed state, as records, taken while writes go on. Its base is the state as it is when
+ * the first record is taken; entries may be newer than that, and some may be missing that were deleted since: the log
+ * behind the base, which has to follow, brings all to the same state.
+ *
+ * Entries up to version `since`, which the follower must have, go without their values.
+ */
+export class SnapshotSource {
+  /** LSN of the state that the snapshot is of; set by the first record. */
+  readonly baseLsn: number;
+  readonly keys: number;
+  /** Bytes of keys and values to come, about. */
+  readonly bytes: number;
+  readonly records: Generator<LogRecord>;
+
+  constructor(engine: Engine, slot: number, since: number) {
+    const { committedLsn, committedEpoch, keys, bytes } = engine.slot(slot);
+    this.baseLsn = committedLsn;
+    this.keys = keys;
+    this.bytes = bytes;
+    const edge = { slot, epoch: committedEpoch, lsn: committedLsn };
+    this.records = snapshot(engine, edge, since, engine.keysOf(slot), engine.clientResults(slot));
+  }
+}
+
+function* snapshot(
+  engine: Engine,
+  edge: Pick<LogRecord, "slot" | "epoch" | "lsn">,
+  since: number,
+  keys: readonly string[],
+  results: Uint8Array,
+): Generator<LogRecord> {
+  const bare = {
+    ...edge,
+    key: "",
+    hash: 0,
+    value: EMPTY,
+    clientId: "",
+    sequence: 0,
+    lowestUnfinished: 0,
+    outcome: 0,
+  };
+  yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value: results };
+  for (const key of keys) {
+    const hash = fnv1a32Binary(key);
+    const version = engine.versionOf(edge.slot, key);
+    if (version === 0) continue;
+    if (version <= since) {
+      yield { ...bare, kind: RecordKind.SnapshotKeep, lsn: version, key, hash };
+      continue;
+    }
+    const { value } = engine.read(edge.slot, key, hash)!;
+    yield { ...bare, kind: RecordKind.SnapshotPut, lsn: version, key, hash, value };
+  }
+  yield { ...bare, kind: RecordKind.SnapshotEnd };
+}

@@ -1,0 +1,151 @@
+/** The pure parts of replication: where logs part, who counts, what is asked of the master, what is kept. */
+
+import { assert, assertEquals } from "@std/assert";
+import { ProposalKind, type SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
+import { BatchWriter, recordsOf } from "../../core/replication/batch.ts";
+import { forkOf } from "../../core/replication/fork.ts";
+import { InSyncSet } from "../../core/replication/in_sync_set.ts";
+import { nextWish } from "../../core/replication/proposals.ts";
+import { RecentRecords } from "../../core/replication/recent_records.ts";
+import type { NodeRef, SlotEntry } from "../../core/ring/ring.ts";
+import { type LogRecord, RecordKind } from "../../core/storage/record.ts";
+import { Seeded } from "./seeded.ts";
+
+const SELF: NodeRef = { id: "self", incarnation: 1 };
+const A: NodeRef = { id: "a", incarnation: 1 };
+const B: NodeRef = { id: "b", incarnation: 1 };
+const PATIENCE = { stalledMs: 1000, silentMs: 600, downMs: 200 };
+
+function entry(isrSeq: number, ...isr: NodeRef[]): SlotEntry {
+  return { owner: SELF, epoch: 3, isr: [SELF, ...isr], isrSeq };
+}
+
+function record(slot: number, epoch: number, lsn: number): LogRecord {
+  const value = new Uint8Array(lsn % 7).fill(lsn);
+  const id = { clientId: "0123456789abcdef", sequence: lsn, lowestUnfinished: 1, outcome: 1 };
+  return { kind: RecordKind.Put, slot, epoch, lsn, key: `k${lsn}`, hash: 5, value, ...id };
+}
+
+/** A log as the epochs of its records, LSN 1 first, and where it is followed from. */
+function position(epochs: readonly number[], committedLsn: number): SlotPosition {
+  const runEpochs = [epochs[committedLsn - 1] ?? 0];
+  const runLsns = [committedLsn];
+  for (let lsn = committedLsn + 1; lsn <= epochs.length; lsn++) {
+    const epoch = epochs[lsn - 1]!;
+    if (epoch === runEpochs.at(-1)) runLsns[runLsns.length - 1] = lsn;
+    else {
+      runEpochs.push(epoch);
+      runLsns.push(lsn);
+    }
+  }
+  return { slot: 0, epoch: 9, committedLsn, damaged: false, incomplete: false, runEpochs, runLsns };
+}
+
+Deno.test("fork: logs part behind the last record with the same epoch, as comparing all records says", () => {
+  const random = new Seeded(3);
+  for (let run = 0; run < 3000; run++) {
+    // Two logs with one history up to some point, epochs rising, and different epochs behind it.
+    const shared: number[] = [];
+    for (let epoch = 1; shared.length < 4;) random.below(3) === 0 ? epoch++ : shared.push(epoch);
+    const last = shared.at(-1)!;
+    const tail = (epoch: number) => Array.from({ length: random.below(4) }, () => epoch);
+    const ours = [...shared, ...tail(last + 1), ...tail(last + 3)];
+    const theirs = [...shared, ...tail(last + 2), ...tail(last + 4)];
+    const ourCommitted = random.below(shared.length + 1);
+    const theirCommitted = random.below(shared.length + 1);
+    const known = {
+      lastLsn: ours.length,
+      committedLsn: ourCommitted,
+      epochAt: (lsn: number) => lsn >= ourCommitted ? (lsn === 0 ? 0 : ours[lsn - 1]) : undefined,
+    };
+    const fork = forkOf(known, position(theirs, theirCommitted));
+    let naive = 0;
+    while (naive < ours.length && naive < theirs.length && ours[naive] === theirs[naive]) naive++;
+    assertEquals(fork, naive);
+  }
+});
+
+Deno.test("fork: a follower that has committed what we do not have is of another history", () => {
+  const known = { lastLsn: 5, committedLsn: 5, epochAt: (lsn: number) => lsn === 5 ? 2 : undefined };
+  assertEquals(forkOf(known, position([1, 1, 1, 1, 3, 3, 3], 7)), undefined);
+});
+
+Deno.test("in sync: a proposed follower counts until a ring above its isrSeq is seen", () => {
+  const set = new InSyncSet();
+  set.adopt(entry(5), [A], 0);
+  assertEquals(set.ackedLsn(), Infinity);
+  set.propose(set.followers[0]!);
+  assertEquals(set.ackedLsn(), 0);
+  set.adopt(entry(5), [A], 0);
+  assertEquals(set.ackedLsn(), 0, "the same isrSeq decides nothing");
+  set.adopt(entry(6), [A], 0);
+  assertEquals(set.ackedLsn(), Infinity);
+  set.adopt(entry(7, A), [A], 0);
+  assertEquals(set.ackedLsn(), 0);
+});
+
+Deno.test("in sync: a proposed follower that the ring does not want any more counts as well", () => {
+  const set = new InSyncSet();
+  set.adopt(entry(5), [A], 0);
+  set.propose(set.followers[0]!);
+  set.adopt(entry(5), [], 0);
+  assertEquals(set.effective.map(({ ref }) => ref.id), ["a"]);
+  set.adopt(entry(6), [], 0);
+  assertEquals(set.followers, []);
+});
+
+Deno.test("in sync: a member that was restarted has promised nothing and acknowledged nothing", () => {
+  const set = new InSyncSet();
+  set.adopt(entry(5, A), [A], 0);
+  set.promised(set.followers[0]!, 100, 100);
+  set.followers[0]!.ackedLsn = 7;
+  assertEquals([set.leaseUntilMs, set.ackedLsn()], [100, 7]);
+  const again = { ...A, incarnation: 2 };
+  set.adopt(entry(6, again), [again], 0);
+  assertEquals([set.leaseUntilMs, set.ackedLsn()], [0, 0]);
+});
+
+Deno.test("wishes: broken members leave first, followers that caught up enter, the successor takes over last", () => {
+  const set = new InSyncSet();
+  const wanted = { owner: B, superfluous: [] };
+  const wish = (lastLsn: number, nowMs: number) =>
+    nextWish({ inSync: set, lastLsn, committedLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
+  set.adopt(entry(5, A), [A, B], 0);
+  const [a, b] = set.followers;
+  assertEquals(wish(4, 100), undefined, "there was no time to connect yet");
+  assertEquals(wish(4, 300), { kind: ProposalKind.REMOVE, follower: a! });
+  for (const follower of [a!, b!]) Object.assign(follower, { downSinceMs: undefined, heardMs: 300, streaming: true });
+  assertEquals(wish(4, 400), undefined, "b has not caught up");
+  b!.ackedLsn = 4;
+  assertEquals(wish(4, 400), { kind: ProposalKind.ADD, follower: b! });
+  set.adopt(entry(6, A, B), [A, B], 400);
+  assertEquals(wish(4, 400), { kind: ProposalKind.HAND_OVER, follower: b! });
+  assertEquals(wish(5, 899), { kind: ProposalKind.HAND_OVER, follower: b! });
+  assertEquals(wish(5, 1000), { kind: ProposalKind.REMOVE, follower: a! }, "a is silent");
+});
+
+Deno.test("batch: records come back as they were", () => {
+  const writer = new BatchWriter(64);
+  const records = Array.from({ length: 50 }, (_, i) => record(i % 3, 2, i + 1));
+  for (const one of records) writer.add(one);
+  assertEquals([...recordsOf(writer.take())], records);
+  assertEquals(writer.bytes, 0);
+});
+
+Deno.test("recent records: the newest of all slots stay, without gaps, within the bound", () => {
+  const random = new Seeded(5);
+  const recent = new RecentRecords(20_000);
+  const last = [0, 0, 0];
+  for (let i = 0; i < 20_000; i++) {
+    const slot = random.below(3);
+    if (random.below(500) === 0) last[slot]! += 10; // another owner had the slot in between
+    recent.add(slot, [record(slot, 1, ++last[slot]!)]);
+  }
+  for (const slot of [0, 1, 2]) {
+    assertEquals(recent.at(slot, last[slot]!)?.lsn, last[slot]);
+    assertEquals(recent.at(slot, last[slot]! + 1), undefined);
+    let kept = 0;
+    while (recent.at(slot, last[slot]! - kept)?.lsn === last[slot]! - kept) kept++;
+    assert(kept > 0 && kept < 100, `${kept} of slot ${slot}`);
+  }
+});
