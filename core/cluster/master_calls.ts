@@ -32,7 +32,12 @@ export class MasterCalls {
 
   /** Asks to be relieved of all slots. Rejects with the reason when the master will not. */
   async leave(): Promise<void> {
-    const message = await this.transport.call(this.#master, cluster.leave, { node: this.self }, CALL_TIMEOUT_MS);
+    const message = await this.transport.call(
+      this.#master,
+      cluster.leave,
+      { node: this.self },
+      CALL_TIMEOUT_MS,
+    );
     this.#offer(ringFromMessage(message));
   }
 

@@ -107,9 +107,13 @@ export class SlotTable {
       throw new KvError("wrong-owner", `slot ${slot} is not owned by this node`, fields);
     }
     const { file, offset, reason } = damage;
-    throw new KvError("damaged", `the copy of slot ${slot} is damaged: ${file} at byte ${offset}: ${reason}`, {
-      slot,
-    });
+    throw new KvError(
+      "damaged",
+      `the copy of slot ${slot} is damaged: ${file} at byte ${offset}: ${reason}`,
+      {
+        slot,
+      },
+    );
   }
 
   #closeAll(why: string): void {

@@ -21,7 +21,8 @@ import type { NodeRef } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
 import type { Engine } from "../storage/engine.ts";
 import { BatchWriter } from "./batch.ts";
-import { FollowedSlot } from "./followed_slot.ts";
+import type { FollowedSlot } from "./followed_slot.ts";
+import { type Mark, SentBatches } from "./sent_batches.ts";
 import { SnapshotSender } from "./snapshot_sender.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
@@ -49,19 +50,10 @@ export interface LinkParts {
   readonly wake: () => void;
 }
 
-/** What an acknowledgement of a batch says: this slot is on stable storage there through `lsn`. */
-interface Mark {
-  readonly followed: FollowedSlot;
-  readonly session: number;
-  readonly lsn: number;
-}
-
-interface SentBatch {
-  readonly number: number;
-  readonly bytes: number;
-  readonly marks: readonly Mark[];
-  /** It is part of a snapshot. */
-  readonly part: boolean;
+interface SentHeartbeat {
+  readonly sentMs: number;
+  readonly sentWallMs: number;
+  readonly followed: readonly FollowedSlot[];
 }
 
 /**
@@ -76,9 +68,9 @@ export class Link implements Incoming<ReplicateReply> {
   readonly #writer = new BatchWriter(BATCH_BYTES);
   #outgoing: Outgoing<ReplicateBatch> | undefined;
   #cancelReopen: Cancel | undefined;
-  #sent: SentBatch[] = [];
-  #number = 0;
-  #unackedBytes = 0;
+  readonly #sent = new SentBatches();
+  #heartbeats = 0;
+  readonly #unanswered = new Map<number, SentHeartbeat>();
   #blocked = false;
   #flushing = false;
   #closed = false;
@@ -122,19 +114,14 @@ export class Link implements Incoming<ReplicateReply> {
   /** To be called several times within a promise. */
   heartbeat(): void {
     if (this.#outgoing === undefined || this.#slots.size === 0) return;
-    const heartbeat = {
-      sentMs: this.parts.clock.monotonicMs(),
-      sentWallMs: this.parts.clock.wallMs(),
-      slots: [] as number[],
-      epochs: [] as number[],
-      committedLsns: [] as number[],
-    };
-    for (const { owner, slot } of this.#slots.values()) {
-      heartbeat.slots.push(slot);
-      heartbeat.epochs.push(owner.epoch);
-      heartbeat.committedLsns.push(this.parts.engine.slot(slot).committedLsn);
-    }
-    this.#send({ heartbeat });
+    const { clock, engine } = this.parts;
+    const followed = [...this.#slots.values()];
+    const number = ++this.#heartbeats;
+    this.#unanswered.set(number, { sentMs: clock.monotonicMs(), sentWallMs: clock.wallMs(), followed });
+    const slots = followed.map(({ slot }) => slot);
+    const epochs = followed.map(({ owner }) => owner.epoch);
+    const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
+    this.#send({ heartbeat: { number, slots, epochs, committedLsns } });
     this.#askAgain();
   }
 
@@ -162,8 +149,8 @@ export class Link implements Incoming<ReplicateReply> {
     if (this.#closed) return;
     const { clock, log, random, wake } = this.parts;
     this.#outgoing = undefined;
-    this.#sent = [];
-    this.#unackedBytes = 0;
+    this.#sent.clear();
+    this.#unanswered.clear();
     this.#ready.clear();
     this.#snapshots.clear();
     for (const followed of this.#slots.values()) {
@@ -177,7 +164,6 @@ export class Link implements Incoming<ReplicateReply> {
 
   #open(): void {
     this.#blocked = false;
-    this.#number = 0;
     const outgoing = this.parts.transport.stream(this.address, cluster.replicate, this);
     this.#outgoing = outgoing;
     this.#send({ from: this.parts.self, to: this.to });
@@ -201,7 +187,7 @@ export class Link implements Incoming<ReplicateReply> {
   #flush(): void {
     this.#flushing = false;
     this.#ask();
-    while (!this.#blocked && this.#outgoing !== undefined && this.#unackedBytes < WINDOW_BYTES) {
+    while (!this.#blocked && this.#outgoing !== undefined && this.#sent.unackedBytes < WINDOW_BYTES) {
       const marks = this.#collect();
       if (marks.length === 0) return;
       this.#sendRecords(this.#writer.take(), marks);
@@ -229,9 +215,7 @@ export class Link implements Incoming<ReplicateReply> {
   }
 
   #sendRecords(records: Uint8Array, marks: readonly Mark[], begins: SlotBegin[] = [], part = false): void {
-    const number = ++this.#number;
-    this.#sent.push({ number, bytes: records.length, marks, part });
-    this.#unackedBytes += records.length;
+    const number = this.#sent.add(records.length, marks, part);
     this.#send({ number, records, begins });
   }
 
@@ -316,37 +300,37 @@ export class Link implements Incoming<ReplicateReply> {
   }
 
   #acked(number: number): void {
+    const { marks, parts } = this.#sent.acked(number);
     const owners = new Set<SlotOwner>();
-    let count = 0;
-    let parts = 0;
-    for (const batch of this.#sent) {
-      if (batch.number > number) break;
-      count++;
-      if (batch.part) parts++;
-      this.#unackedBytes -= batch.bytes;
-      for (const { followed, session, lsn } of batch.marks) {
-        if (followed.session !== session) continue;
-        followed.owner.acked(followed.follower, lsn);
-        owners.add(followed.owner);
-      }
+    for (const { followed: { owner, follower }, lsn } of marks) {
+      owner.acked(follower, lsn);
+      owners.add(owner);
     }
-    this.#sent.splice(0, count);
     for (const owner of owners) owner.advance();
     this.#snapshots.acked(parts);
     this.#flush();
   }
 
-  #heard({ sentMs, sentWallMs, refusedSlots, refusedEpochs, releasedSlots }: HeartbeatReply): void {
+  #heard({ number, refusedSlots, refusedEpochs, releasedSlots }: HeartbeatReply): void {
+    const heartbeat = this.#unanswered.get(number);
+    if (heartbeat === undefined) return;
+    for (const earlier of this.#unanswered.keys()) if (earlier <= number) this.#unanswered.delete(earlier);
     const nowMs = this.parts.clock.monotonicMs();
     const refused = new Map(refusedSlots.map((slot, i) => [slot, refusedEpochs[i]!]));
-    for (const slot of releasedSlots) this.#slots.get(slot)?.owner.released();
-    for (const followed of [...this.#slots.values()]) {
+    const released = new Set(releasedSlots);
+    for (const followed of heartbeat.followed) {
       const { owner, follower, slot } = followed;
+      // The answer counts for the epoch that was named.
+      if (this.#slots.get(slot) !== followed) continue;
       follower.heardMs = nowMs;
       follower.downSinceMs = undefined;
       const epoch = refused.get(slot);
-      if (epoch !== undefined && epoch > owner.epoch) this.parts.deposed(owner, epoch);
-      else if (epoch === undefined) owner.promised(follower, sentMs, sentWallMs);
+      if (epoch !== undefined) {
+        if (epoch > owner.epoch) this.parts.deposed(owner, epoch);
+        continue;
+      }
+      if (released.has(slot)) owner.released();
+      owner.promised(follower, heartbeat.sentMs, heartbeat.sentWallMs);
     }
   }
 }

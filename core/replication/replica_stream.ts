@@ -82,11 +82,10 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
     this.#from = from;
   }
 
-  #heartbeat({ sentMs, sentWallMs, slots, epochs, committedLsns }: Heartbeat): void {
+  #heartbeat({ number, slots, epochs, committedLsns }: Heartbeat): void {
     const { promises, replicas } = this.parts;
     const heartbeat: HeartbeatReply = {
-      sentMs,
-      sentWallMs,
+      number,
       refusedSlots: [],
       refusedEpochs: [],
       releasedSlots: [],

@@ -82,7 +82,9 @@ export class Replicas {
     const { slot } = record;
     const session = this.#sessions.get(slot);
     if (session?.stream !== stream || !session.begun) return stream.refuse(slot, "the slot has not begun");
-    if (session.epoch !== this.parts.promises.highest(slot)) return this.#drop(slot, "a later owner is known");
+    if (session.epoch !== this.parts.promises.highest(slot)) {
+      return this.#drop(slot, "a later owner is known");
+    }
     const reason = this.#tryAppend(record);
     if (reason !== undefined) return this.#drop(slot, reason);
     if (record.kind === RecordKind.SnapshotEnd) {

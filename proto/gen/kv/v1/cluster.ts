@@ -131,9 +131,8 @@ export interface ReplicateBatch {
 
 /** Not refused, it is a promise: not to serve the slots before promise_ms have passed since it came. */
 export interface Heartbeat {
-  /** By the owner's monotonic and wall clock; the answer returns them. */
-  sentMs: number;
-  sentWallMs: number;
+  /** Counts the heartbeats of the stream; the answer returns it. */
+  number: number;
   slots: number[];
   epochs: number[];
   /** How far each slot is committed. */
@@ -169,8 +168,7 @@ export interface ReplicateReply {
 }
 
 export interface HeartbeatReply {
-  sentMs: number;
-  sentWallMs: number;
+  number: number;
   /** The slots not promised, with the epochs that are known of them. */
   refusedSlots: number[];
   refusedEpochs: number[];
@@ -1167,28 +1165,25 @@ export const ReplicateBatch = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { sentMs: 0, sentWallMs: 0, slots: [], epochs: [], committedLsns: [] };
+  return { number: 0, slots: [], epochs: [], committedLsns: [] };
 }
 
 export const Heartbeat = {
   encode(message: Heartbeat, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
-    if (message.sentMs !== 0) {
-      writer.uint32(9).double(message.sentMs);
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
     }
-    if (message.sentWallMs !== 0) {
-      writer.uint32(17).double(message.sentWallMs);
-    }
-    writer.uint32(26).fork();
+    writer.uint32(18).fork();
     for (const v of message.slots) {
       writer.uint32(v);
     }
     writer.ldelim();
-    writer.uint32(34).fork();
+    writer.uint32(26).fork();
     for (const v of message.epochs) {
       writer.uint64(v);
     }
     writer.ldelim();
-    writer.uint32(42).fork();
+    writer.uint32(34).fork();
     for (const v of message.committedLsns) {
       writer.uint64(v);
     }
@@ -1204,27 +1199,20 @@ export const Heartbeat = {
       const tag = reader.uint32();
       switch (tag >>> 3) {
         case 1:
-          if (tag !== 9) {
+          if (tag !== 8) {
             break;
           }
 
-          message.sentMs = reader.double();
+          message.number = readUint64(reader);
           continue;
         case 2:
-          if (tag !== 17) {
-            break;
-          }
-
-          message.sentWallMs = reader.double();
-          continue;
-        case 3:
-          if (tag === 24) {
+          if (tag === 16) {
             message.slots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 26) {
+          if (tag === 18) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.slots.push(reader.uint32());
@@ -1234,14 +1222,14 @@ export const Heartbeat = {
           }
 
           break;
-        case 4:
-          if (tag === 32) {
+        case 3:
+          if (tag === 24) {
             message.epochs.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 34) {
+          if (tag === 26) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.epochs.push(readUint64(reader));
@@ -1251,14 +1239,14 @@ export const Heartbeat = {
           }
 
           break;
-        case 5:
-          if (tag === 40) {
+        case 4:
+          if (tag === 32) {
             message.committedLsns.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 42) {
+          if (tag === 34) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.committedLsns.push(readUint64(reader));
@@ -1279,8 +1267,7 @@ export const Heartbeat = {
 
   fromJSON(object: any): Heartbeat {
     return {
-      sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
-      sentWallMs: isSet(object.sentWallMs) ? globalThis.Number(object.sentWallMs) : 0,
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
       slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
       epochs: globalThis.Array.isArray(object?.epochs) ? object.epochs.map((e: any) => globalThis.Number(e)) : [],
       committedLsns: globalThis.Array.isArray(object?.committedLsns)
@@ -1291,11 +1278,8 @@ export const Heartbeat = {
 
   toJSON(message: Heartbeat): unknown {
     const obj: any = {};
-    if (message.sentMs !== 0) {
-      obj.sentMs = message.sentMs;
-    }
-    if (message.sentWallMs !== 0) {
-      obj.sentWallMs = message.sentWallMs;
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
     }
     if (message.slots?.length) {
       obj.slots = message.slots.map((e) => Math.round(e));
@@ -1314,8 +1298,7 @@ export const Heartbeat = {
   },
   fromPartial<I extends Exact<DeepPartial<Heartbeat>, I>>(object: I): Heartbeat {
     const message = createBaseHeartbeat();
-    message.sentMs = object.sentMs ?? 0;
-    message.sentWallMs = object.sentWallMs ?? 0;
+    message.number = object.number ?? 0;
     message.slots = object.slots?.map((e) => e) || [];
     message.epochs = object.epochs?.map((e) => e) || [];
     message.committedLsns = object.committedLsns?.map((e) => e) || [];
@@ -1642,28 +1625,25 @@ export const ReplicateReply = {
 };
 
 function createBaseHeartbeatReply(): HeartbeatReply {
-  return { sentMs: 0, sentWallMs: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
+  return { number: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
 }
 
 export const HeartbeatReply = {
   encode(message: HeartbeatReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
-    if (message.sentMs !== 0) {
-      writer.uint32(9).double(message.sentMs);
+    if (message.number !== 0) {
+      writer.uint32(8).uint64(message.number);
     }
-    if (message.sentWallMs !== 0) {
-      writer.uint32(17).double(message.sentWallMs);
-    }
-    writer.uint32(26).fork();
+    writer.uint32(18).fork();
     for (const v of message.refusedSlots) {
       writer.uint32(v);
     }
     writer.ldelim();
-    writer.uint32(34).fork();
+    writer.uint32(26).fork();
     for (const v of message.refusedEpochs) {
       writer.uint64(v);
     }
     writer.ldelim();
-    writer.uint32(42).fork();
+    writer.uint32(34).fork();
     for (const v of message.releasedSlots) {
       writer.uint32(v);
     }
@@ -1679,27 +1659,20 @@ export const HeartbeatReply = {
       const tag = reader.uint32();
       switch (tag >>> 3) {
         case 1:
-          if (tag !== 9) {
+          if (tag !== 8) {
             break;
           }
 
-          message.sentMs = reader.double();
+          message.number = readUint64(reader);
           continue;
         case 2:
-          if (tag !== 17) {
-            break;
-          }
-
-          message.sentWallMs = reader.double();
-          continue;
-        case 3:
-          if (tag === 24) {
+          if (tag === 16) {
             message.refusedSlots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 26) {
+          if (tag === 18) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.refusedSlots.push(reader.uint32());
@@ -1709,14 +1682,14 @@ export const HeartbeatReply = {
           }
 
           break;
-        case 4:
-          if (tag === 32) {
+        case 3:
+          if (tag === 24) {
             message.refusedEpochs.push(readUint64(reader));
 
             continue;
           }
 
-          if (tag === 34) {
+          if (tag === 26) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.refusedEpochs.push(readUint64(reader));
@@ -1726,14 +1699,14 @@ export const HeartbeatReply = {
           }
 
           break;
-        case 5:
-          if (tag === 40) {
+        case 4:
+          if (tag === 32) {
             message.releasedSlots.push(reader.uint32());
 
             continue;
           }
 
-          if (tag === 42) {
+          if (tag === 34) {
             const end2 = reader.uint32() + reader.pos;
             while (reader.pos < end2) {
               message.releasedSlots.push(reader.uint32());
@@ -1754,8 +1727,7 @@ export const HeartbeatReply = {
 
   fromJSON(object: any): HeartbeatReply {
     return {
-      sentMs: isSet(object.sentMs) ? globalThis.Number(object.sentMs) : 0,
-      sentWallMs: isSet(object.sentWallMs) ? globalThis.Number(object.sentWallMs) : 0,
+      number: isSet(object.number) ? globalThis.Number(object.number) : 0,
       refusedSlots: globalThis.Array.isArray(object?.refusedSlots)
         ? object.refusedSlots.map((e: any) => globalThis.Number(e))
         : [],
@@ -1770,11 +1742,8 @@ export const HeartbeatReply = {
 
   toJSON(message: HeartbeatReply): unknown {
     const obj: any = {};
-    if (message.sentMs !== 0) {
-      obj.sentMs = message.sentMs;
-    }
-    if (message.sentWallMs !== 0) {
-      obj.sentWallMs = message.sentWallMs;
+    if (message.number !== 0) {
+      obj.number = Math.round(message.number);
     }
     if (message.refusedSlots?.length) {
       obj.refusedSlots = message.refusedSlots.map((e) => Math.round(e));
@@ -1793,8 +1762,7 @@ export const HeartbeatReply = {
   },
   fromPartial<I extends Exact<DeepPartial<HeartbeatReply>, I>>(object: I): HeartbeatReply {
     const message = createBaseHeartbeatReply();
-    message.sentMs = object.sentMs ?? 0;
-    message.sentWallMs = object.sentWallMs ?? 0;
+    message.number = object.number ?? 0;
     message.refusedSlots = object.refusedSlots?.map((e) => e) || [];
     message.refusedEpochs = object.refusedEpochs?.map((e) => e) || [];
     message.releasedSlots = object.releasedSlots?.map((e) => e) || [];
