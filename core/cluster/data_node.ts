@@ -1,20 +1,22 @@
-import type { FreezeReply, FreezeRequest } from "../../proto/gen/kv/v1/cluster.ts";
+import type { InspectReply, InspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
 import type { SlotStatus, StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import { KvError } from "../platform/errors.ts";
-import type { Address, Listener, Services } from "../platform/ports.ts";
+import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
 import { ringFromMessage } from "../ring/document.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import { checkSameSettings } from "../ring/settings.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
 import { cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
+import { inspect } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
 import { Membership } from "./membership.ts";
 import { Operations } from "./operations.ts";
 import { pathsBelow } from "./paths.ts";
 import { RingKeeper } from "./ring_keeper.ts";
-import { type RoleOptions, settingsOf, VERSION } from "./role.ts";
+import { type NodeRole, type RoleOptions, settingsOf, VERSION } from "./role.ts";
+import { hasShare, roleIn } from "./seat.ts";
 import { bindRouting } from "./routing_service.ts";
 import { SessionKeeper } from "./session_keeper.ts";
 import { SlotTable } from "./slot_table.ts";
@@ -22,9 +24,17 @@ import { SlotTable } from "./slot_table.ts";
 export interface DataNodeOptions extends RoleOptions {
   /** The data directory. */
   readonly folder: string;
+  /** What to be as long as the ring does not say otherwise; default: a data node. */
+  readonly role?: NodeRole;
 }
 
-/** A data node: owns slots and serves their keys. Needs neither master nor coordinator to go on serving. */
+/** So long a new data node waits for its share of the slots before it says that it is ready. */
+const SHARE_WAIT_MS = 5000;
+
+/**
+ * A node: owns slots and serves their keys, and copies slots of others; a standby does the latter alone, until the ring
+ * gives it a seat. Needs neither master nor coordinator to go on serving.
+ */
 export class DataNode {
   /** Resolves when the node has ended: with the reason if it was not asked to. */
   readonly stopped: Promise<Error | undefined>;
@@ -35,6 +45,11 @@ export class DataNode {
   readonly #stopped = Promise.withResolvers<Error | undefined>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #startedMs: number;
+  readonly #readyListeners = new Set<(role: NodeRole) => void>();
+  /** What the ring lists this process as, and since when. */
+  #listed: { readonly role: NodeRole; readonly sinceMs: number } | undefined;
+  #readyAs: NodeRole | undefined;
+  #cancelShareWait: Cancel = () => {};
   #stopping: Promise<void> | undefined;
   /** There after {@link start}, unless that failed early. */
   #engine!: Engine;
@@ -59,13 +74,24 @@ export class DataNode {
     return { id: this.#engine.nodeId, incarnation: this.#engine.incarnation };
   }
 
+  /** What the ring makes of it. */
+  get role(): NodeRole {
+    return this.#listed?.role ?? this.#options.role ?? "data";
+  }
+
+  /** Called each time it has become ready as another role than before, first as the one it starts with. */
+  onReady(listener: (role: NodeRole) => void): Cancel {
+    this.#readyListeners.add(listener);
+    return () => this.#readyListeners.delete(listener);
+  }
+
   /** For checkers: whether an operation on the slot would be answered now, and in which epoch. */
   answersIn(slot: number): number | undefined {
     const owner = this.#slots?.owner(slot);
     return owner?.state === "serving" ? owner.epoch : undefined;
   }
 
-  /** Resolves when the ring lists this process and it serves its slots; rejects when it cannot or may not. */
+  /** Resolves when the ring lists this process and it serves its share; rejects when it cannot or may not. */
   async start(): Promise<void> {
     const { world, config, folder, address, coordinator } = this.#options;
     const { clock, random, disk, log, transport } = world;
@@ -98,6 +124,7 @@ export class DataNode {
       paths: pathsBelow(config.root),
       address: this.address,
       self: this.self,
+      role: this.#options.role ?? "data",
       rings: this.#rings,
       refused: (reason) =>
         this.#fail(new KvError("refused", `the master does not take this node in: ${reason}`)),
@@ -123,6 +150,7 @@ export class DataNode {
 
   async #shutDown(): Promise<void> {
     this.#health.set(false);
+    this.#cancelShareWait();
     this.#ready.reject(stoppedEarly());
     await this.#membership?.stop();
     await this.#keeper?.stop();
@@ -131,7 +159,7 @@ export class DataNode {
   }
 
   #fail(error: Error): void {
-    this.#options.world.log("error", "the data node stops", { error: error.message });
+    this.#options.world.log("error", "the node stops", { error: error.message });
     this.#ready.reject(error);
     this.#stop(error);
   }
@@ -141,7 +169,7 @@ export class DataNode {
     bindKv(services, this.#engine, this.#slots, operations);
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);
-    services.unary(cluster.freeze, (request) => this.#freeze(request));
+    services.unary(cluster.inspect, (request) => this.#inspect(request));
     services.unary(cluster.offerRing, (message) => this.#offer(message));
   }
 
@@ -159,21 +187,38 @@ export class DataNode {
 
   #lookWhetherReady(): void {
     const { ring } = this.#rings;
-    if (this.#health.serving || ring === undefined || this.#stopping !== undefined) return;
-    if (!ring.nodes.some((node) => sameRef(node.ref, this.self))) return;
-    if (this.#slots.owned().some((slot) => this.#slots.owner(slot)?.state === "starting")) return;
+    if (ring === undefined || this.#stopping !== undefined) return;
+    this.#noteRole(ring);
+    const { role, sinceMs } = this.#listed ?? {};
+    if (role === undefined || role === this.#readyAs) return;
+    const waitedMs = this.#options.world.clock.monotonicMs() - sinceMs!;
+    if (role === "data" && waitedMs < SHARE_WAIT_MS && !this.#servesShare(ring)) return;
+    this.#readyAs = role;
     this.#health.set(true);
+    for (const listener of [...this.#readyListeners]) listener(role);
     this.#ready.resolve();
   }
 
-  #freeze({ owner, ringVersion, slots }: FreezeRequest): FreezeReply {
-    if (!sameRef(owner, this.self)) {
-      throw new KvError(
-        "refused",
-        `meant for node ${owner?.id}, incarnation ${owner?.incarnation}, not for this one`,
-      );
+  #noteRole(ring: Ring): void {
+    const role = roleIn(ring, this.self);
+    if (role === this.#listed?.role) return;
+    const { clock } = this.#options.world;
+    this.#listed = role && { role, sinceMs: clock.monotonicMs() };
+    this.#cancelShareWait();
+    this.#cancelShareWait = clock.after(SHARE_WAIT_MS, () => this.#lookWhetherReady());
+  }
+
+  #servesShare(ring: Ring): boolean {
+    const isStarting = (slot: number) => this.#slots.owner(slot)?.state === "starting";
+    return hasShare(ring, this.self) && !this.#slots.owned().some(isStarting);
+  }
+
+  #inspect({ node }: InspectRequest): InspectReply {
+    if (!sameRef(node, this.self)) {
+      const meant = `node ${node?.id}, incarnation ${node?.incarnation}`;
+      throw new KvError("refused", `meant for ${meant}, not for this process`);
     }
-    return { written: this.#slots.freeze(slots, ringVersion) };
+    return inspect(this.#engine, this.#slots, this.#rings.ring);
   }
 
   /** Only of our cluster; another one's master may have found our port. */
@@ -185,13 +230,18 @@ export class DataNode {
   }
 
   #ping() {
-    return { role: "data", active: this.#health.serving, ringVersion: this.#rings.version, node: this.self };
+    return {
+      role: this.role,
+      active: this.#health.serving,
+      ringVersion: this.#rings.version,
+      node: this.self,
+    };
   }
 
   #status(): StatusReply {
     const { clock } = this.#options.world;
     return {
-      role: "data",
+      role: this.role,
       address: this.address,
       node: this.self,
       active: this.#health.serving,

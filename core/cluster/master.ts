@@ -1,14 +1,18 @@
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
+import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import type { Session } from "../coordination/coordinator.ts";
 import { LockRequest } from "../coordination/lock.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
 import { checkSameSettings } from "../ring/settings.ts";
+import { ringToMessage } from "../ring/document.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
+import { cluster } from "../rpc/methods.ts";
 import { Leader } from "./leader.ts";
 import { Loop } from "./loop.ts";
 import { ensurePaths, type Paths, pathsBelow } from "./paths.ts";
 import { ensurePresence } from "./presence.ts";
+import { notInCharge, type Wish } from "./requests.ts";
 import { RingKeeper } from "./ring_keeper.ts";
 import { readRing } from "./ring_writer.ts";
 import { type RoleOptions, settingsOf, VERSION } from "./role.ts";
@@ -101,7 +105,7 @@ export class Master implements SessionUser {
   ended(): void {
     this.#session = undefined;
     this.#lock = undefined;
-    this.#leader = undefined;
+    this.#deposed();
   }
 
   #stop(error: Error | undefined): Promise<void> {
@@ -111,6 +115,7 @@ export class Master implements SessionUser {
 
   async #shutDown(): Promise<void> {
     this.#health.set(false);
+    this.#deposed();
     await this.#loop.stop();
     await this.#keeper.stop();
     await this.#listener.close();
@@ -124,11 +129,27 @@ export class Master implements SessionUser {
   #bind(services: Services): void {
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);
+    services.unary(cluster.propose, (request) => this.#wish({ kind: "propose", request }));
+    services.unary(cluster.leave, ({ node }) => {
+      if (node === undefined) throw new KvError("invalid", "the request names no node");
+      return this.#wish({ kind: "leave", ref: node });
+    });
+    services.unary(cluster.suspect, (request) => {
+      if (!this.active) throw notInCharge();
+      this.#leader?.suspect(request);
+      return {};
+    });
+  }
+
+  async #wish(wish: Wish): Promise<RingMessage> {
+    if (this.#leader === undefined) throw notInCharge();
+    return ringToMessage(await this.#leader.ask(wish));
   }
 
   async #pass(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
+    await this.#leader?.serve();
     await ensurePaths(session, this.#paths);
     const own = { ref: { id: this.#id, incarnation: 1 } };
     await ensurePresence(session, this.#paths.masters, this.address, own, this.#loop.wake);
@@ -140,6 +161,24 @@ export class Master implements SessionUser {
     if (this.active && !wasActive) {
       for (const listener of [...this.#activeListeners]) listener();
     }
+    if (this.#leader?.cutOff) await this.#resign(session);
+  }
+
+  /** Another master may reach the nodes that this one does not. */
+  async #resign(session: Session): Promise<void> {
+    const others = await session.children(this.#paths.masterLock);
+    const lock = this.#lock;
+    if (others.length < 2 || lock === undefined) return;
+    this.#options.world.log("warn", "most nodes cannot be reached from here: another master is to take over");
+    this.#lock = undefined;
+    this.#deposed();
+    await lock.release();
+    this.#loop.wake();
+  }
+
+  #deposed(): void {
+    this.#leader?.stop();
+    this.#leader = undefined;
   }
 
   /** False when the ring is not for this master, which then ends. */
@@ -165,7 +204,7 @@ export class Master implements SessionUser {
       if (lock !== this.#lock || this.#stopping !== undefined) return;
       if (this.active) log("warn", "no longer the active master", { why });
       this.#lock = undefined;
-      this.#leader = undefined;
+      this.#deposed();
       this.#loop.wake();
     });
     return lock;
@@ -179,6 +218,8 @@ export class Master implements SessionUser {
         ...world,
         paths: this.#paths,
         settings: settingsOf(config),
+        promiseMs: config.promiseMs,
+        replicas: config.replicas,
         registerLockMs: config.registerLockMs,
         rings: this.#rings,
         name: this.address,

@@ -4,9 +4,10 @@ import type { Address, Clock, Log, Random } from "../platform/ports.ts";
 import type { NodeRef } from "../ring/ring.ts";
 import { Loop } from "./loop.ts";
 import { ensurePaths, type Paths } from "./paths.ts";
-import { ensurePresence } from "./presence.ts";
+import { ensurePresence, removePresence } from "./presence.ts";
 import type { RingKeeper } from "./ring_keeper.ts";
 import { readRing } from "./ring_writer.ts";
+import type { NodeRole } from "./role.ts";
 import type { SessionUser } from "./session_keeper.ts";
 
 /** How often a node looks by itself at its registration and the ring; watches are hints. */
@@ -20,6 +21,8 @@ export interface MembershipOptions {
   readonly paths: Paths;
   readonly address: Address;
   readonly self: NodeRef;
+  /** What it wants to be as long as the ring gives it no seat. */
+  readonly role: NodeRole;
   readonly rings: RingKeeper;
   /** The master does not take the node in. */
   readonly refused: (reason: string) => void;
@@ -28,14 +31,17 @@ export interface MembershipOptions {
 }
 
 /**
- * A data node's part in the coordinator: its ephemeral node, and the ring that it reads there. A node without a seat
- * registers under the lock `register`, which it holds until the master has given it a label or refused it.
+ * A node's part in the coordinator: its ephemeral node, and the ring that it reads there. A data node without a seat
+ * registers under the lock `register`, which it holds until the master has given it a label or refused it. A standby
+ * that the ring gives a seat registers as a data node from then on.
  */
 export class Membership implements SessionUser {
   readonly #options: MembershipOptions;
   readonly #loop: Loop;
   #session: Session | undefined;
   #registerLock: LockRequest | undefined;
+  #withdrawing = false;
+  readonly #withdrawn = Promise.withResolvers<void>();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -58,6 +64,13 @@ export class Membership implements SessionUser {
     this.#registerLock = undefined;
   }
 
+  /** Takes the registration back and makes none any more. Resolves when it is gone. */
+  withdraw(): Promise<void> {
+    this.#withdrawing = true;
+    this.#loop.wake();
+    return this.#withdrawn.promise;
+  }
+
   /** To be called before the session is closed. */
   async stop(): Promise<void> {
     await this.#loop.stop();
@@ -67,14 +80,35 @@ export class Membership implements SessionUser {
   async #pass(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
-    const { paths, rings, address, self } = this.#options;
+    const { paths } = this.#options;
     await ensurePaths(session, paths);
     await this.#readRing(session);
+    if (this.#withdrawing) await this.#removeAll(session);
+    else await this.#register(session);
+  }
+
+  async #register(session: Session): Promise<void> {
+    const { paths, rings, role, address, self, refused } = this.#options;
     const seated = rings.ring?.nodes.some((node) => node.ref.id === self.id) ?? false;
-    if (!seated && !this.#mayRegister(session)) return;
-    const own = await ensurePresence(session, paths.dataNodes, address, { ref: self }, this.#loop.wake);
-    if (own.refused !== undefined) this.#options.refused(own.refused);
-    if (own.label === undefined && own.refused === undefined) return;
+    const asData = seated || role === "data";
+    if (asData && !seated && !this.#mayRegister(session)) return;
+    const [folder, other] = asData ? [paths.dataNodes, paths.standbys] : [paths.standbys, paths.dataNodes];
+    const own = await ensurePresence(session, folder, address, { ref: self }, this.#loop.wake);
+    await removePresence(session, other, address, self.id);
+    if (own.refused !== undefined) refused(own.refused);
+    if (own.label !== undefined || own.refused !== undefined) await this.#releaseLock();
+  }
+
+  async #removeAll(session: Session): Promise<void> {
+    const { paths, address, self } = this.#options;
+    for (const folder of [paths.dataNodes, paths.standbys]) {
+      await removePresence(session, folder, address, self.id);
+    }
+    await this.#releaseLock();
+    this.#withdrawn.resolve();
+  }
+
+  async #releaseLock(): Promise<void> {
     const lock = this.#registerLock;
     this.#registerLock = undefined;
     await lock?.release();

@@ -4,6 +4,7 @@ export interface Paths {
   /** One ephemeral node per live process, named by its address. */
   readonly masters: string;
   readonly dataNodes: string;
+  readonly standbys: string;
   readonly masterLock: string;
   readonly registerLock: string;
   /** The ring document. */
@@ -15,6 +16,7 @@ export function pathsBelow(root: string): Paths {
     root,
     masters: `${root}/master`,
     dataNodes: `${root}/data`,
+    standbys: `${root}/sb`,
     masterLock: `${root}/lock/master`,
     registerLock: `${root}/lock/register`,
     ring: `${root}/ring`,
@@ -26,7 +28,6 @@ export async function ensurePaths(
   session: { ensurePath(path: string): Promise<void> },
   paths: Paths,
 ): Promise<void> {
-  for (const path of [paths.masters, paths.dataNodes, paths.masterLock, paths.registerLock]) {
-    await session.ensurePath(path);
-  }
+  const { masters, dataNodes, standbys, masterLock, registerLock } = paths;
+  for (const path of [masters, dataNodes, standbys, masterLock, registerLock]) await session.ensurePath(path);
 }

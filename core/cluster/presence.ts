@@ -31,6 +31,20 @@ export async function ensurePresence(
   throw new CoordinatorError("node-exists", path, "the address is registered by another session");
 }
 
+/** Removes what this node has put there, in this session or a former one; nothing when there is nothing. */
+export async function removePresence(
+  session: Session,
+  folder: string,
+  address: Address,
+  nodeId: string,
+): Promise<void> {
+  const path = `${folder}/${address}`;
+  const found = await session.get(path);
+  if (found !== undefined && parseRegistration(found.data)?.ref.id === nodeId) {
+    await session.remove(path, found.stat.version);
+  }
+}
+
 /** All registrations in the folder; `changed` is called when one comes, goes or changes. */
 export async function listPresent(
   session: Session,

@@ -2,7 +2,7 @@ import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
 import type { Random } from "../platform/ports.ts";
 import { createRing, ringFromJson, ringToJson } from "../ring/document.ts";
 import type { ClusterSettings, Ring } from "../ring/ring.ts";
-import type { RingChange } from "./reconcile.ts";
+import type { RingChange } from "./decide/view.ts";
 
 /** A ring as it stands in the coordinator. */
 export interface StoredRing {
@@ -39,8 +39,11 @@ export class RingWriter {
    * Creates the ring of a new cluster unless there is one, and writes it a second time in the same transaction: its
    * node's version is never 0 afterwards, which the client library would take for "any version".
    */
-  async create(settings: ClusterSettings): Promise<StoredRing> {
-    const first = createRing(settings, this.random.uuid(), this.writer, this.random.uuid());
+  async create(
+    settings: ClusterSettings,
+    bounds: Pick<Ring, "promiseMs" | "replicas">,
+  ): Promise<StoredRing> {
+    const first = createRing(settings, this.random.uuid(), this.writer, this.random.uuid(), bounds);
     const second = this.#next(first, first);
     try {
       await this.session.transaction([
@@ -79,6 +82,8 @@ export class RingWriter {
     return {
       ...before,
       nodes: change.nodes,
+      standbys: change.standbys,
+      replicas: change.replicas,
       slots: change.slots,
       version: before.version + 1,
       writer: this.writer,

@@ -12,6 +12,9 @@ export interface RoleOptions {
   readonly address: Address;
 }
 
+/** What a node is: it owns slots, or stands by. */
+export type NodeRole = "data" | "standby";
+
 /** Shown by `kv --version` and in every status. */
 export const VERSION = "0.1.0";
 

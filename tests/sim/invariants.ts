@@ -1,4 +1,5 @@
 import { ringFromJson } from "../../core/ring/document.ts";
+import { addressOf } from "../../core/ring/followers.ts";
 import { type Ring, sameRef, type SlotEntry } from "../../core/ring/ring.ts";
 import type { CommittedWrite, SimEnsemble } from "./world/ensemble.ts";
 
@@ -80,9 +81,7 @@ export function ringProblems(before: Ring | undefined, after: Ring): string[] {
     if (entry.owner === undefined) return;
     const { owner } = entry;
     if (!entry.isr.some((ref) => sameRef(ref, owner))) problems.push(`owner of slot ${slot} not in its ISR`);
-    if (!after.nodes.some((node) => sameRef(node.ref, owner))) {
-      problems.push(`owner of slot ${slot} has no seat`);
-    }
+    if (addressOf(after, owner) === undefined) problems.push(`owner of slot ${slot} is not listed`);
   });
   if (before === undefined) return problems;
   if (after.version !== before.version + 1) problems.push(`follows version ${before.version}`);

@@ -115,22 +115,8 @@ export const PLANTED: readonly Planted[] = [
     why: "it answers in an epoch that is not its own",
   },
   {
-    name: "a join without freezing",
-    file: "core/cluster/slot_table.ts",
-    find: 'for (const slot of slots) this.#owners[slot]?.freeze("it is being given to a node that joins");',
-    replace: "",
-    why: "the present owner writes until it hears of the new one",
-  },
-  {
-    name: "a join that takes written slots",
-    file: "core/cluster/slot_table.ts",
-    find: "if (written.length > 0) return written;",
-    replace: "",
-    why: "the new owner has none of the data",
-  },
-  {
     name: "a restarted owner in its old epoch",
-    file: "core/cluster/reconcile.ts",
+    file: "core/cluster/decide/relist.ts",
     find: "epoch: entry.epoch + (ownerChanged ? 1 : 0)",
     replace: "epoch: entry.epoch",
     why: "two process starts append in one epoch",

@@ -1,98 +1,160 @@
+/** The master's decisions about those who come, come back, and go. */
+
 import { assert, assertEquals } from "@std/assert";
-import { type Decision, reconcile } from "../../core/cluster/reconcile.ts";
-import type { Registered } from "../../core/cluster/registration.ts";
-import { checkRing } from "../../core/ring/check.ts";
-import { createRing } from "../../core/ring/document.ts";
-import { ruleOwners } from "../../core/ring/placement.ts";
-import type { Ring } from "../../core/ring/ring.ts";
+import { leave } from "../../core/cluster/decide/leave.ts";
+import { followersOf, placementOf } from "../../core/ring/followers.ts";
+import { cluster, slotsOf, World } from "./reconcile_world.ts";
 
-const SETTINGS = { msn: 137, hash: "fnv1a32", levels: 2 } as const;
+const ids = (refs: readonly { readonly id: string }[]): string[] => refs.map(({ id }) => id);
 
-function node(id: string, incarnation = 1, address = `${id}:1`): Registered {
-  return { ref: { id, incarnation }, address, path: `/kv/data/${address}`, version: 0 };
-}
-
-/** The ring after the decision, as the master would write it. */
-function decided(ring: Ring, decision: Decision): Ring {
-  assert(decision.kind === "write" || decision.kind === "join", `decided ${decision.kind}`);
-  const change = decision.kind === "write" ? decision.change : decision.join.change;
-  const next = { ...ring, ...change, version: ring.version + 1 };
-  checkRing(next);
-  return next;
-}
-
-/** Lets the nodes join one after the other. */
-function ringOf(...nodes: Registered[]): Ring {
-  let ring = createRing(SETTINGS, "cluster", "m", "n");
-  for (const [i] of nodes.entries()) ring = decided(ring, reconcile(ring, nodes.slice(0, i + 1)));
-  return ring;
-}
-
-Deno.test("reconcile: the first node takes label 0 and every slot, with nobody to ask", () => {
-  const ring = createRing(SETTINGS, "cluster", "m", "n");
-  const decision = reconcile(ring, [node("a")]);
-  assert(decision.kind === "join");
-  assertEquals(decision.join.label, 0);
-  assertEquals(decision.join.givenBy, []);
-  const next = decided(ring, decision);
-  assert(next.slots.every((entry) => entry.owner?.id === "a" && entry.epoch === 1 && entry.isr.length === 1));
-  assertEquals(reconcile(next, [node("a")]), { kind: "nothing" });
+Deno.test("reconcile: the first data node takes label 0 and every slot", () => {
+  const world = new World();
+  world.start("a", "data");
+  world.settle();
+  assertEquals(world.ring.nodes.map(({ label }) => label), [0]);
+  assert(
+    world.ring.slots.every(({ owner, epoch, isr, isrSeq }) =>
+      owner?.id === "a" && epoch === 1 && isr.length === 1 && isrSeq === 1
+    ),
+  );
 });
 
-Deno.test("reconcile: later nodes take labels 68 and 102 and the slots nearest to them, and their givers are asked", () => {
-  const [a, b, c] = [node("a"), node("b"), node("c")];
-  const two = ringOf(a, b);
-  assertEquals(two.nodes.map((n) => n.label), [0, 68]);
-  const decision = reconcile(two, [a, b, c]);
-  assert(decision.kind === "join");
-  assertEquals(decision.join.label, 102);
-  const three = decided(two, decision);
-  const owners = ruleOwners([0, 68, 102], SETTINGS.msn);
-  const byLabel = new Map(three.nodes.map((n) => [n.label, n.ref.id]));
-  assertEquals(three.slots.map((e) => e.owner?.id), [...owners].map((label) => byLabel.get(label)));
-  const asked = decision.join.givenBy.flatMap(({ slots }) => slots).toSorted((x, y) => x - y);
-  const moved = three.slots.flatMap((entry, slot) => entry.owner?.id === "c" ? [slot] : []);
-  assertEquals(asked, moved);
-  for (const slot of moved) assertEquals(three.slots[slot]!.epoch, two.slots[slot]!.epoch + 1);
+Deno.test("reconcile: later data nodes get labels 68 and 102, and follow the slots that they are to own", () => {
+  const world = cluster(["a"]);
+  world.start("b", "data");
+  world.start("c", "data");
+  world.settle();
+  assertEquals(world.ring.nodes.map(({ ref, label }) => [ref.id, label]), [["a", 0], ["b", 68], ["c", 102]]);
+  assertEquals(slotsOf(world, "a").length, 137);
+  const placement = placementOf(world.ring);
+  assertEquals(ids(followersOf(world.ring, 68, placement)), ["b"]);
+  assertEquals(ids(followersOf(world.ring, 102, placement)), ["c"]);
+  assertEquals(ids(followersOf(world.ring, 0, placement)), []);
 });
 
-Deno.test("reconcile: a restarted node is listed again, at its new address, in a higher epoch", () => {
-  const ring = ringOf(node("a"), node("b"));
-  const back = node("b", 2, "b:9");
-  const next = decided(ring, reconcile(ring, [node("a"), back]));
-  for (const [slot, entry] of next.slots.entries()) {
-    const before = ring.slots[slot]!;
-    const own = before.owner?.id === "b";
-    assertEquals(entry.owner, own ? back.ref : before.owner);
-    assertEquals(entry.epoch, before.epoch + (own ? 1 : 0));
-    assertEquals(entry.isrSeq, before.isrSeq + (own ? 1 : 0));
+Deno.test("reconcile: a candidate that does not answer waits, and holds up nobody", () => {
+  const world = cluster(["a"]);
+  const silent = world.start("b", "data");
+  world.start("c", "data");
+  const answers = new Map([...world.answers].filter(([id]) => id !== silent.ref.id));
+  Object.defineProperty(world, "answers", { value: answers });
+  world.settle();
+  assertEquals(ids(world.ring.nodes.map(({ ref }) => ref)), ["a", "c"]);
+});
+
+Deno.test("reconcile: standbys are listed in order of id, and struck off when they are dead and in sync with nothing", () => {
+  const world = cluster(["a"]);
+  for (const id of ["t", "s", "u"]) world.start(id, "standby");
+  world.settle();
+  assertEquals(ids(world.ring.standbys.map(({ ref }) => ref)), ["s", "t", "u"]);
+  world.sync(["t"]);
+  world.kill("s", "t");
+  world.living.get("u")!.registered = false;
+  world.settle();
+  assertEquals(ids(world.ring.standbys.map(({ ref }) => ref)), ["t", "u"]);
+});
+
+Deno.test("reconcile: the number of replicas follows the configuration", () => {
+  const world = cluster(["a"], ["s", "t"]);
+  world.replicas = 1;
+  assertEquals(world.settle().ring.replicas, 1);
+});
+
+Deno.test("reconcile: a restarted data node is listed again, at its new address, in a higher epoch", () => {
+  const world = cluster(["a", "b"], ["s"]);
+  const before = world.ring;
+  const back = world.start("b", "data", 2);
+  world.settle();
+  for (const [slot, entry] of world.ring.slots.entries()) {
+    const { owner, epoch, isr, isrSeq } = before.slots[slot]!;
+    const own = owner?.id === "b";
+    assertEquals(entry.owner, own ? back.ref : owner);
+    assertEquals(entry.epoch, epoch + (own ? 1 : 0));
+    assertEquals(entry.isrSeq, isrSeq + (own ? 1 : 0));
+    assertEquals(ids(entry.isr), ids(isr));
   }
-  assertEquals(next.nodes.find((n) => n.ref.id === "b")?.address, "b:9");
+  assertEquals(world.ring.nodes.find(({ ref }) => ref.id === "b")?.address, "b:2");
+});
+
+Deno.test("reconcile: a restarted standby is in sync again where its copies are good, and nowhere else", () => {
+  const world = cluster(["a"], ["s"]);
+  const back = world.start("s", "standby", 2);
+  back.unusable.add(5);
+  world.settle();
+  for (const [slot, { isr, epoch, isrSeq }] of world.ring.slots.entries()) {
+    assertEquals(isr.find(({ id }) => id === "s"), slot === 5 ? undefined : back.ref);
+    assertEquals([epoch, isrSeq], [1, 3]);
+  }
+});
+
+Deno.test("reconcile: a restarted owner with a damaged copy gives the slot to another; the last one keeps it", () => {
+  const world = cluster(["a"], ["s"]);
+  world.become({
+    ...world.ring,
+    slots: world.ring.slots.with(6, { ...world.entry(6), isr: [{ id: "a", incarnation: 1 }], isrSeq: 9 }),
+  });
+  const back = world.start("a", "data", 2);
+  back.unusable.add(5).add(6);
+  world.settle();
+  assertEquals([world.entry(5).owner?.id, ids(world.entry(5).isr)], ["s", ["s"]]);
+  assertEquals(world.entry(6).owner, back.ref);
+  assertEquals(world.entry(7).owner, back.ref);
 });
 
 Deno.test("reconcile: a registration left over from an earlier incarnation changes nothing", () => {
-  const ring = decided(ringOf(node("a")), reconcile(ringOf(node("a")), [node("a", 3, "a:3")]));
-  assertEquals(reconcile(ring, [node("a", 2, "a:2")]), { kind: "nothing" });
-  assertEquals(reconcile(ring, [node("a", 2, "a:2"), node("a", 3, "a:3")]), { kind: "nothing" });
+  const world = cluster(["a"]);
+  world.start("a", "data", 3);
+  world.settle();
+  const settled = world.ring;
+  world.start("a", "data", 2);
+  assertEquals(world.settle().ring, settled);
 });
 
-Deno.test("reconcile: a node that is away keeps its seat and its slots", () => {
-  const ring = ringOf(node("a"), node("b"));
-  assertEquals(reconcile(ring, [node("a")]), { kind: "nothing" });
-  assertEquals(reconcile(ring, []), { kind: "nothing" });
+Deno.test("reconcile: a data node without copies elsewhere keeps its seat and its slots while it is away", () => {
+  const world = cluster(["a", "b"]);
+  const before = world.ring;
+  world.kill("a", "b");
+  assertEquals(world.settle().ring, before);
 });
 
 Deno.test("reconcile: one node more than there are seats is refused with the bound, and only it", () => {
-  const settings = { ...SETTINGS, msn: 13 };
-  const nodes = Array.from({ length: 14 }, (_, i) => node(`n${i}`));
-  let ring = createRing(settings, "cluster", "m", "n");
-  for (let i = 1; i <= 13; i++) ring = decided(ring, reconcile(ring, nodes.slice(0, i)));
-  assertEquals(new Set(ring.nodes.map((n) => n.label)).size, 13);
-  const decision = reconcile(ring, nodes);
-  assert(decision.kind === "refuse");
-  assertEquals(decision.candidate.ref.id, "n13");
-  assert(decision.reason.includes("all 13 seats"));
-  assertEquals(reconcile(ring, [...nodes.slice(0, 13), { ...nodes[13]!, refused: "full" }]), {
-    kind: "nothing",
+  const world = new World(13);
+  for (let i = 0; i < 14; i++) {
+    world.start(`n${i}`, "data");
+    world.settle();
+  }
+  assertEquals(new Set(world.ring.nodes.map(({ label }) => label)).size, 13);
+  assertEquals([...world.refused.keys()], ["n13"]);
+  assert(world.refused.get("n13")!.includes("all 13 seats"));
+});
+
+Deno.test("leave: a data node is marked and gone when it has nothing left; the last one is refused", () => {
+  const world = cluster(["a", "b"], ["s"]);
+  const { ref } = world.living.get("b")!;
+  world.living.get("b")!.registered = false;
+  const left = leave(world.ring, ref);
+  assert(typeof left === "object");
+  world.become({ ...world.ring, ...left });
+  assert(placementOf(world.ring).wanted.every((node) => node?.ref.id === "a"));
+  world.settle();
+  assertEquals(world.ring.nodes.length, 2);
+  assert(typeof leave(world.ring, world.living.get("a")!.ref) === "string");
+  const all = { ...world.entry(0), epoch: 9, isrSeq: 9 };
+  world.become({ ...world.ring, slots: world.ring.slots.map(() => all) });
+  world.settle();
+  assertEquals(world.ring.nodes.map(({ ref }) => ref.id), ["a"]);
+  assertEquals(leave(world.ring, ref), undefined);
+});
+
+Deno.test("leave: a node that registers again does not leave any more; a standby is struck off at once", () => {
+  const world = cluster(["a", "b"], ["s"]);
+  world.become({
+    ...world.ring,
+    nodes: world.ring.nodes.map((node) => ({ ...node, leaving: node.label > 0 })),
   });
+  world.settle();
+  assert(world.ring.nodes.every(({ leaving }) => !leaving));
+  const left = leave(world.ring, world.living.get("s")!.ref);
+  assert(typeof left === "object");
+  assertEquals(left.standbys, []);
 });

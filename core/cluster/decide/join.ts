@@ -1,0 +1,66 @@
+/** New processes: a data node gets a seat, a standby a place in the list. No slot changes hands by that. */
+
+import { placementOf } from "../../ring/followers.ts";
+import { nextLabel } from "../../ring/labels.ts";
+import { type Ring, type RingNode, type RingStandby, sameRef } from "../../ring/ring.ts";
+import type { Registered } from "../registration.ts";
+import { answerOf, type Answers, newestById, type RingChange, type View } from "./view.ts";
+
+export interface Refusal {
+  readonly candidate: Registered;
+  readonly reason: string;
+}
+
+/** Data nodes without a seat and standbys that are not listed; they must answer before they get it. */
+export function candidates({ ring, data, standbys }: View): { data: Registered[]; standbys: Registered[] } {
+  const seated = new Set(ring.nodes.map(({ ref }) => ref.id));
+  const listed = new Set(ring.standbys.map(({ ref }) => ref.id));
+  const unseated = [...newestById(data).values()].filter(({ ref, refused }) =>
+    refused === undefined && !seated.has(ref.id)
+  );
+  const unlisted = [...newestById(standbys).values()].filter(({ ref }) =>
+    !seated.has(ref.id) && !listed.has(ref.id) && !unseated.some((node) => node.ref.id === ref.id)
+  );
+  return { data: unseated, standbys: unlisted };
+}
+
+/** The first candidate that has answered: labels are given one after the other. */
+export function join(view: View, answers: Answers): RingChange | Refusal | undefined {
+  const candidate = candidates(view).data.find(({ ref }) => answerOf(answers, ref) !== undefined);
+  if (candidate === undefined) return undefined;
+  const { ring } = view;
+  const label = nextLabel(ring.nodes.map((node) => node.label), ring.settings.msn);
+  if (label === undefined) {
+    const reason =
+      `all ${ring.settings.msn} seats of the ring are taken; a ring with more seats needs a new ` +
+      "cluster with a larger msn";
+    return { candidate, reason };
+  }
+  const { ref, address } = candidate;
+  return seat(ring, { ref, address, label, leaving: false });
+}
+
+/**
+ * The ring with one more node. Slots that nobody ever owned become its own at once where the rule wants that; the owners
+ * of all others find by the new ring that it is to follow them.
+ */
+function seat(ring: Ring, node: RingNode): RingChange {
+  const nodes = [...ring.nodes, node].toSorted((a, b) => a.label - b.label);
+  const standbys = ring.standbys.filter(({ ref }) => ref.id !== node.ref.id);
+  const { wanted } = placementOf({ ...ring, nodes, standbys });
+  const own = { owner: node.ref, epoch: 1, isr: [node.ref], isrSeq: 1 };
+  const slots = ring.slots.map((entry, slot) =>
+    entry.owner === undefined && sameRef(wanted[slot]?.ref, node.ref) ? own : entry
+  );
+  return { nodes, standbys, replicas: ring.replicas, slots };
+}
+
+/** Lists all new standbys that have answered. */
+export function listStandbys(view: View, answers: Answers): RingChange | undefined {
+  const { ring } = view;
+  const added = candidates(view).standbys.filter(({ ref }) => answerOf(answers, ref) !== undefined)
+    .map(({ ref, address }): RingStandby => ({ ref, address }));
+  if (added.length === 0) return undefined;
+  const standbys = [...ring.standbys, ...added].toSorted((a, b) => a.ref.id < b.ref.id ? -1 : 1);
+  return { ...ring, standbys };
+}
