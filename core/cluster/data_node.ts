@@ -9,6 +9,7 @@ import { checkSameSettings } from "../ring/settings.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
 import { cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
+import { Copies } from "./copies.ts";
 import { inspect } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
 import { Membership } from "./membership.ts";
@@ -19,7 +20,6 @@ import { type NodeRole, type RoleOptions, settingsOf, VERSION } from "./role.ts"
 import { hasShare, roleIn } from "./seat.ts";
 import { bindRouting } from "./routing_service.ts";
 import { SessionKeeper } from "./session_keeper.ts";
-import { SlotTable } from "./slot_table.ts";
 
 export interface DataNodeOptions extends RoleOptions {
   /** The data directory. */
@@ -53,7 +53,7 @@ export class DataNode {
   #stopping: Promise<void> | undefined;
   /** There after {@link start}, unless that failed early. */
   #engine!: Engine;
-  #slots!: SlotTable;
+  #copies!: Copies;
   #listener: Listener | undefined;
   #membership: Membership | undefined;
   #keeper: SessionKeeper | undefined;
@@ -87,8 +87,8 @@ export class DataNode {
 
   /** For checkers: whether an operation on the slot would be answered now, and in which epoch. */
   answersIn(slot: number): number | undefined {
-    const owner = this.#slots?.owner(slot);
-    return owner?.state === "serving" ? owner.epoch : undefined;
+    const owner = this.#copies?.slots.owner(slot);
+    return owner?.canAnswer ? owner.epoch : undefined;
   }
 
   /** Resolves when the ring lists this process and it serves its share; rejects when it cannot or may not. */
@@ -108,7 +108,7 @@ export class DataNode {
     });
     try {
       if (this.#stopping !== undefined) throw stoppedEarly();
-      this.#slots = new SlotTable(this.#engine, this.self, settings.msn, config.clientsMax, log);
+      this.#copies = new Copies(this.#engine, this.self, settings.msn, this.#rings, config, world);
       this.#engine.onDurable(() => this.#lookWhetherReady());
       this.#engine.onFailure((error) => this.#fail(error));
       this.#rings.onRing((ring) => this.#adopt(ring));
@@ -153,6 +153,7 @@ export class DataNode {
     this.#cancelShareWait();
     this.#ready.reject(stoppedEarly());
     await this.#membership?.stop();
+    this.#copies?.stop();
     await this.#keeper?.stop();
     await this.#listener?.close();
     await this.#engine?.close();
@@ -165,8 +166,10 @@ export class DataNode {
   }
 
   #bind(services: Services): void {
-    const operations = new Operations(this.#engine, this.#slots, this.#options.config);
-    bindKv(services, this.#engine, this.#slots, operations);
+    const { slots } = this.#copies;
+    const operations = new Operations(this.#engine, slots, this.#options.config);
+    bindKv(services, this.#engine, slots, operations);
+    this.#copies.bind(services);
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);
     services.unary(cluster.inspect, (request) => this.#inspect(request));
@@ -181,7 +184,7 @@ export class DataNode {
     } catch (error) {
       return this.#fail(error as Error);
     }
-    this.#slots.adopt(ring);
+    this.#copies.adopt(ring);
     this.#lookWhetherReady();
   }
 
@@ -209,8 +212,8 @@ export class DataNode {
   }
 
   #servesShare(ring: Ring): boolean {
-    const isStarting = (slot: number) => this.#slots.owner(slot)?.state === "starting";
-    return hasShare(ring, this.self) && !this.#slots.owned().some(isStarting);
+    const isStarting = (slot: number) => this.#copies.slots.owner(slot)?.state === "starting";
+    return hasShare(ring, this.self) && !this.#copies.slots.owned().some(isStarting);
   }
 
   #inspect({ node }: InspectRequest): InspectReply {
@@ -218,7 +221,7 @@ export class DataNode {
       const meant = `node ${node?.id}, incarnation ${node?.incarnation}`;
       throw new KvError("refused", `meant for ${meant}, not for this process`);
     }
-    return inspect(this.#engine, this.#slots, this.#rings.ring);
+    return inspect(this.#engine, this.#copies.slots, this.#rings.ring);
   }
 
   /** Only of our cluster; another one's master may have found our port. */
@@ -259,7 +262,7 @@ export class DataNode {
     return (ring?.slots ?? []).flatMap((entry, slot) => {
       if (entry.owner?.id !== this.#engine.nodeId) return [];
       const { lastLsn, committedLsn, keys, bytes, damage } = this.#engine.slot(slot);
-      const owner = this.#slots.owner(slot);
+      const owner = this.#copies.slots.owner(slot);
       const serving = owner?.state === "serving";
       const reason = damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
       return [{

@@ -123,7 +123,7 @@ class DumpStream implements Incoming<DumpRequest> {
   /** The whole slot at once, so that it is a state the slot had. */
   #slotEntries(slot: number, keysOnly: boolean): DumpEntry[] {
     const owner = this.slots.owner(slot);
-    if (owner?.state !== "serving") {
+    if (owner === undefined) {
       const fields = { slot, ringVersion: this.slots.ringVersion };
       throw new KvError("wrong-owner", `slot ${slot} is not served by this node`, fields);
     }
@@ -131,6 +131,7 @@ class DumpStream implements Incoming<DumpRequest> {
     for (const { key, value, version } of this.engine.entries(slot, keysOnly)) {
       found.push({ key: bytesFromBinary(key), value, version, slot });
     }
+    owner.checkAnswer();
     return found;
   }
 }

@@ -66,8 +66,9 @@ function judge(
       return isMember ? "is there already" : add(entry, node);
     }
     case ProposalKind.REMOVE:
-      if (!isMember || node.id === entry.owner.id) return "cannot be removed";
-      return { ...entry, isr: entry.isr.filter((ref) => ref.id !== node.id), isrSeq: isrSeq + 1 };
+      if (node.id === entry.owner.id) return "the owner cannot be removed";
+      // One that was proposed and is not listed counts for the owner until the isrSeq has risen.
+      return { ...entry, isr: entry.isr.filter((ref) => !sameRef(ref, node)), isrSeq: isrSeq + 1 };
     case ProposalKind.HAND_OVER: {
       if (!isMember || node.id === entry.owner.id) return "whom it hands over to is not in sync";
       const heir = ring.nodes.find(({ ref }) => sameRef(ref, node));
