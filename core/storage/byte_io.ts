@@ -72,4 +72,11 @@ export class ByteReader {
     this.#at += length;
     return readBinary(this.bytes, this.#at - length, this.#at);
   }
+
+  /** What `read` returns, `count` times. */
+  times<T>(count: number, read: () => T): T[] {
+    const all: T[] = [];
+    for (let i = 0; i < count; i++) all.push(read());
+    return all;
+  }
 }

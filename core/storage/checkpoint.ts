@@ -9,6 +9,8 @@ import { encodeManifest, manifestSlot } from "./manifest.ts";
 import type { LogRecord } from "./record.ts";
 import { replaceFile } from "./replace_file.ts";
 import type { SlotState } from "./slot_state.ts";
+import { carriedSnapshot } from "./snapshot.ts";
+import type { CommittedState } from "./state.ts";
 
 export const MANIFEST_NAME = "checkpoint";
 const CARRY_RECORDS = 1024;
@@ -21,6 +23,7 @@ export interface CheckpointParts {
   readonly folder: string;
   readonly checkpointBytes: number;
   readonly slots: readonly SlotState[];
+  readonly state: CommittedState;
   readonly files: DataFiles;
   readonly writer: LogWriter;
   readonly groups: GroupCommit;
@@ -37,7 +40,7 @@ interface Snapshot {
 
 /**
  * Checkpoints: the data files are brought to stable storage, a manifest says what they hold, and the log before it
- * goes. Uncommitted tails are written again at the start of the new segment, so that a stuck slot holds nothing up.
+ * goes. Uncommitted tails and unfinished snapshots are written again at the start of the new segment, so that none holds it up.
  *
  * A crash at any step leaves the old manifest with the old log, or the new one with the new log: the old log goes
  * last, and nothing below the old manifest's file lengths is ever overwritten with other bytes.
@@ -98,18 +101,22 @@ export class Checkpoints {
       position,
       synced: writer.position,
       files: used.map(({ index, generation, size }) => ({ index, generation, size })),
-      slots: slots.filter(({ lastLsn, damage }) => lastLsn > 0 || damage !== undefined).map(manifestSlot),
+      slots: slots.filter(({ blank }) => !blank).map(manifestSlot),
     });
     groups.checkpointed();
     return { manifest, segment, files: used };
   }
 
-  /** Writes the durable part of the tails into the new segment; at least a mark, which tells where it begins. */
+  /**
+   * Writes the durable part of the tails, and of snapshots that are not finished, into the new segment; at least a mark,
+   * which tells where it begins.
+   */
   #carry(): void {
-    const { writer, slots } = this.parts;
+    const { writer, slots, state } = this.parts;
     const records: LogRecord[] = [];
-    for (const { tail, durableLsn } of slots) {
-      for (const record of tail) if (record.lsn <= durableLsn) records.push(record);
+    for (const slot of slots) {
+      for (const record of slot.logged().tail) records.push(record);
+      for (const record of carriedSnapshot(state, slot)) records.push(record);
     }
     for (let i = 0; i === 0 || i < records.length; i += CARRY_RECORDS) {
       writer.write(records.slice(i, i + CARRY_RECORDS));

@@ -56,9 +56,15 @@ export class Compaction {
   }
 
   #worth({ older, current }: Shard): boolean {
-    if (older !== undefined) return !older.damaged;
-    if (current === undefined || current.damaged || current.size < this.parts.compactBytesMin) return false;
-    return current.garbageBytes > current.liveBytes;
+    if (older !== undefined) return !this.#isEvidence(older);
+    if (current === undefined || this.#isEvidence(current)) return false;
+    if (current.damaged) return true;
+    return current.size >= this.parts.compactBytesMin && current.garbageBytes > current.liveBytes;
+  }
+
+  /** A broken file is kept as long as a slot is damaged. Then nobody needs what is broken in it: it is rewritten. */
+  #isEvidence(file: DataFile): boolean {
+    return file.damaged && this.parts.slots.some(({ damage }) => damage !== undefined);
   }
 
   async #run(): Promise<void> {

@@ -27,7 +27,7 @@ export class DataFile {
   readonly seed: number;
   /** Bytes of the records that the index points to. liveBytes <= size */
   liveBytes = 0;
-  /** Part of it is broken: it is kept as it is. */
+  /** Part of it is broken: it is kept as it is while a slot is damaged, and then rewritten. */
   damaged = false;
   /** It is new and its folder has not been synced since. */
   created = false;

@@ -7,7 +7,7 @@ import { type Buffer, bufferOf } from "./log_record.ts";
  *
  *    0 u32 headCrc over 4..28 and the key, seeded with file and offset: valid at its own place alone
  *    4 u32 checksum over 8..end: the same wherever the record lies, so that copies can be compared
- *    8 u8  kind: 1 put, 2 delete
+ *    8 u8  kind: 1 put, 2 delete, 3 clear
  *   10 u16 slot
  *   12 u16 key length
  *   16 u32 value length
@@ -17,8 +17,10 @@ import { type Buffer, bufferOf } from "./log_record.ts";
 export const DATA_HEAD_BYTES = 28;
 
 export const PUT = 1;
-/** Hides puts of the key with a lower version, here and in the older generation of the file. */
+/** Hides puts of the key that come before it, here and in the older generation of the file. */
 export const TOMBSTONE = 2;
+/** Hides all of the slot that comes before it, here and in the older generation of the file. */
+export const CLEAR = 3;
 
 export interface DataHead {
   readonly kind: number;
@@ -77,7 +79,7 @@ export function decodeDataHead(from: Buffer, at: number, seed: number, offset: n
   const kind = view.getUint8(at + 8);
   const keyBytes = view.getUint16(at + 12, true);
   const keyEnd = at + DATA_HEAD_BYTES + keyBytes;
-  if ((kind !== PUT && kind !== TOMBSTONE) || keyEnd > bytes.length) return undefined;
+  if (kind < PUT || kind > CLEAR || keyEnd > bytes.length) return undefined;
   if (crc32(bytes.subarray(at + 4, keyEnd), placeSeed(seed, offset)) !== view.getUint32(at, true)) {
     return undefined;
   }

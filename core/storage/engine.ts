@@ -7,12 +7,15 @@ import type { FileLock } from "./file_lock.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkIdentity, type Identity, lockFolder, writeIdentity } from "./identity.ts";
 import { recordBytes } from "./log_record.ts";
+import { Listeners } from "./listeners.ts";
 import { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import { openIdentity, recover, type Recovered } from "./recovery.ts";
+import { sessionsToBytes } from "./session_bytes.ts";
 import type { ClientSessions } from "./sessions.ts";
 import type { Damage, SlotView } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
+import { settle } from "./snapshot.ts";
 import { SpaceGate } from "./space.ts";
 import type { Entry } from "./state.ts";
 
@@ -29,6 +32,15 @@ export type DurableListener = (slots: ReadonlySet<number>) => void;
 export type RejectedListener = (slot: number, fromLsn: number, error: KvError) => void;
 /** Told once that nothing will be written any more. */
 export type FailureListener = (error: Error) => void;
+/** Told once when the slot turns out to be damaged while the node runs. */
+export type DamageListener = (slot: number, damage: Damage) => void;
+
+/** What the committed state of a slot amounts to; equal states have equal digests. */
+export interface SlotDigest {
+  readonly lsn: number;
+  readonly digest: number;
+  readonly keys: number;
+}
 
 /**
  * The storage of a node: logs of slots, and the state that their committed records make.
@@ -37,9 +49,9 @@ export type FailureListener = (error: Error) => void;
  * for the caller to decide; after a start the slots' tails hold what was durable but is not known to be committed.
  */
 export class Engine {
-  readonly #durable = new Set<DurableListener>();
-  readonly #rejected = new Set<RejectedListener>();
-  readonly #failures = new Set<FailureListener>();
+  readonly #durable = new Listeners<Parameters<DurableListener>>();
+  readonly #rejected = new Listeners<Parameters<RejectedListener>>();
+  readonly #failures = new Listeners<Parameters<FailureListener>>();
   readonly #slots: readonly SlotState[];
   readonly #groups: GroupCommit;
   readonly #checkpoints: Checkpoints;
@@ -60,16 +72,17 @@ export class Engine {
     this.#slots = slots;
     this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes);
     this.#groups = new GroupCommit(writer, clock, limits, slots, {
+      settled: (record) => settle(state, slots[record.slot]!, record),
       durable: (touched) => this.#onGroup(touched),
       rejected: (slot, fromLsn, error) => this.#onRejection(slot, fromLsn, error),
       failed: (error) => this.#onFailed(error),
     });
-    const shared = { ...limits, clock, disk, log, folder, slots, files };
+    const shared = { ...limits, clock, disk, log, folder, slots, files, state };
     const done = () => this.#compaction.consider();
     this.#checkpoints = new Checkpoints({ ...shared, writer, groups: this.#groups, done });
     const checkpoint = () => this.#checkpoints.make();
     const failed = (error: unknown) => this.#groups.fail(error);
-    this.#compaction = new Compaction({ ...shared, state, checkpoint, failed });
+    this.#compaction = new Compaction({ ...shared, checkpoint, failed });
   }
 
   /**
@@ -138,53 +151,75 @@ export class Engine {
   }
 
   /**
-   * Puts the record behind the slot's last one and into the next group; synchronous.
+   * Puts the record behind the slot's last one and into the next group; synchronous. A snapshot (see `RecordKind`)
+   * replaces the slot's copy, and clears its damage when it contains all. Behind its end, records from its LSN + 1 on
+   * follow, also in the same turn.
    *
-   * @throws KvError disk-full, unavailable (the storage has failed), damaged (the slot): nothing was appended
+   * @throws KvError disk-full, unavailable (the storage has failed; the slot is incomplete, or has no snapshot to go on
+   * with), damaged (the slot): nothing was appended
    * @throws RangeError the record does not follow the slot's last one, or is too large
    */
   append(record: LogRecord): void {
     if (this.#failure !== undefined || this.#closed) throw this.#unavailable();
     const slot = this.#slot(record.slot);
-    if (slot.damage !== undefined) throw damagedError(slot.slot, slot.damage);
+    if (!slot.takes(record)) throw unusable(slot);
     const { keyBytesMax, valueBytesMax } = this.limits;
-    if (
-      record.key.length > keyBytesMax ||
-      (record.kind === RecordKind.Put && record.value.length > valueBytesMax)
-    ) {
+    const isPut = record.kind === RecordKind.Put || record.kind === RecordKind.SnapshotPut;
+    if (record.key.length > keyBytesMax || (isPut && record.value.length > valueBytesMax)) {
       throw new RangeError(
         `key of ${record.key.length} or value of ${record.value.length} bytes exceeds ${keyBytesMax} or ${valueBytesMax}`,
       );
     }
-    this.#space.admit(recordBytes(record), record.kind !== RecordKind.Put);
-    this.#groups.add(record, slot.append(record));
+    const logged = slot.numbered(record);
+    this.#space.admit(recordBytes(logged), !isPut);
+    this.#groups.add(logged, slot.append(logged));
   }
 
   onDurable(listener: DurableListener): Cancel {
-    this.#durable.add(listener);
-    return () => this.#durable.delete(listener);
+    return this.#durable.add(listener);
   }
 
   onRejected(listener: RejectedListener): Cancel {
-    this.#rejected.add(listener);
-    return () => this.#rejected.delete(listener);
+    return this.#rejected.add(listener);
   }
 
   onFailure(listener: FailureListener): Cancel {
-    this.#failures.add(listener);
-    return () => this.#failures.delete(listener);
+    return this.#failures.add(listener);
   }
 
-  /** Applies the slot's tail through `lsn`; RangeError when that is not durable. */
-  commit(slot: number, lsn: number): void {
+  onDamage(listener: DamageListener): Cancel {
+    return this.recovered.damages.listeners.add(listener);
+  }
+
+  /**
+   * Calls back once when all that was appended before is durable or rejected, after the listeners: at once when it is
+   * already. Never after a failure.
+   */
+  whenSynced(done: () => void): void {
+    this.#groups.whenSynced(done);
+  }
+
+  /** For how long the oldest record that is neither durable nor rejected has been appended; 0 when there is none. */
+  oldestUnsyncedMs(): number {
+    return this.#groups.oldestMs();
+  }
+
+  /** Applies the slot's tail through `lsn` and returns what was applied; RangeError when that is not durable. */
+  commit(slot: number, lsn: number): readonly LogRecord[] {
     const state = this.#slot(slot);
+    const taken = state.take(lsn);
     try {
-      for (const record of state.take(lsn)) this.recovered.state.apply(state, record);
+      for (const record of taken) this.recovered.state.apply(state, record);
     } catch (error) {
-      if (error instanceof RangeError) throw error;
       this.#groups.fail(error);
     }
     this.#groups.committed(state);
+    return taken;
+  }
+
+  /** Epoch of the record at `lsn`, which is the last committed one or one behind it; otherwise undefined. */
+  epochAt(slot: number, lsn: number): number | undefined {
+    return this.#slot(slot).epochAt(lsn);
   }
 
   /** Committed version of the key; 0 when it has no value. */
@@ -195,6 +230,27 @@ export class Engine {
   /** Committed value, not to be changed, and version. Throws KvError damaged when it cannot be read back. */
   read(slot: number, key: string, _hash: number): { value: Uint8Array; version: number } | undefined {
     return this.recovered.state.read(this.#intact(slot), key);
+  }
+
+  /** The same without a hash. */
+  entry(slot: number, key: string): { value: Uint8Array; version: number } | undefined {
+    return this.recovered.state.read(this.#intact(slot), key);
+  }
+
+  /** The committed keys, in no order. */
+  keysOf(slot: number): string[] {
+    return [...this.recovered.state.keys(this.#intact(slot))];
+  }
+
+  /** For comparing copies that are committed through the same LSN. */
+  digestAt(slot: number): SlotDigest {
+    const { committedLsn: lsn, digest, keys } = this.#intact(slot);
+    return { lsn, digest, keys };
+  }
+
+  /** What is remembered of the slot's clients: the value of a SnapshotBegin. */
+  clientResults(slot: number): Uint8Array {
+    return sessionsToBytes(this.#intact(slot).sessions);
   }
 
   /** The committed entries, in no order; to be taken without a pause, or the state changes under way. */
@@ -248,24 +304,24 @@ export class Engine {
 
   #intact(slot: number): SlotState {
     const state = this.#slot(slot);
-    if (state.damage !== undefined) throw damagedError(slot, state.damage);
+    if (state.damage !== undefined || state.incomplete) throw unusable(state);
     return state;
   }
 
   #onGroup(touched: ReadonlySet<number>): void {
-    for (const listener of [...this.#durable]) listener(touched);
+    this.#durable.tell(touched);
     if (!this.#closed) this.#checkpoints.maybe();
   }
 
   #onRejection(slot: number, fromLsn: number, error: KvError): void {
     this.#space.full();
-    for (const listener of [...this.#rejected]) listener(slot, fromLsn, error);
+    this.#rejected.tell(slot, fromLsn, error);
   }
 
   #onFailed(error: Error): void {
     this.#failure = error;
     this.options.log("error", "the storage has failed and takes no more writes", { error });
-    for (const listener of [...this.#failures]) listener(error);
+    this.#failures.tell(error);
   }
 
   #unavailable(): KvError {
@@ -278,7 +334,14 @@ export class Engine {
   }
 }
 
-function damagedError(slot: number, { file, offset, reason }: Damage): KvError {
+/** Why the slot cannot be read, or appended to. */
+function unusable({ slot, damage }: SlotState): KvError {
+  if (damage === undefined) {
+    return new KvError("unavailable", `slot ${slot} is only partly here: a copy of it is being fetched`, {
+      slot,
+    });
+  }
+  const { file, offset, reason } = damage;
   return new KvError("damaged", `slot ${slot} is damaged: ${reason} (${file}, byte ${offset})`, { slot });
 }
 

@@ -19,9 +19,15 @@ class Group {
   /** One per record: how to take it back. */
   readonly undos: Undo[] = [];
   bytes = 0;
+  /** When its first record was appended. */
+  sinceMs = 0;
+  /** To be called when it is durable or rejected. */
+  readonly waiting: (() => void)[] = [];
 }
 
 export interface GroupListener {
+  /** The record is on stable storage; called for each in the order of appending. What it throws ends the storage. */
+  settled(record: LogRecord): void;
   /** The records of these slots are on stable storage; the slots' durableLsn has been raised. */
   durable(slots: ReadonlySet<number>): void;
   /** The records were taken out of the slots again, as if never appended. */
@@ -35,6 +41,8 @@ export interface GroupListener {
  */
 export class GroupCommit {
   #open = new Group();
+  /** Being written, until all have been told of it. */
+  #underWay: Group | undefined;
   #running = false;
   #failed = false;
   #closed = false;
@@ -56,10 +64,25 @@ export class GroupCommit {
   ) {}
 
   add(record: LogRecord, undo: Undo): void {
+    if (this.#open.records.length === 0) this.#open.sinceMs = this.clock.monotonicMs();
     this.#open.records.push(record);
     this.#open.undos.push(undo);
     this.#open.bytes += recordBytes(record);
     this.#wake();
+  }
+
+  /** Calls back when all that was added is durable or rejected: at once when it is. Never after a failure. */
+  whenSynced(done: () => void): void {
+    if (this.#failed) return;
+    const last = this.#open.records.length > 0 ? this.#open : this.#underWay;
+    if (last === undefined) done();
+    else last.waiting.push(done);
+  }
+
+  /** How long the oldest record that is neither durable nor rejected has been waiting; 0 when there is none. */
+  oldestMs(): number {
+    const oldest = this.#underWay ?? this.#open;
+    return oldest.records.length === 0 ? 0 : this.clock.monotonicMs() - oldest.sinceMs;
   }
 
   /** Notes that the slot was committed further, for the next marks. */
@@ -126,7 +149,7 @@ export class GroupCommit {
       for (const { run } of this.#atRest.splice(0)) run();
       if (this.#failed || (this.#open.records.length === 0 && this.#atRest.length === 0)) break;
       if (this.#open.records.length === 0) continue;
-      const group = this.#open;
+      const group = this.#underWay = this.#open;
       this.#open = new Group();
       if (!this.#write(group)) continue;
       const startMs = this.clock.monotonicMs();
@@ -166,20 +189,31 @@ export class GroupCommit {
 
   #durable(group: Group): void {
     const touched = new Set<number>();
-    for (const record of group.records) {
-      this.slots[record.slot]!.settled(record);
-      touched.add(record.slot);
+    try {
+      for (const record of group.records) {
+        this.listener.settled(record);
+        touched.add(record.slot);
+      }
+    } catch (error) {
+      return this.fail(error);
     }
     this.listener.durable(touched);
+    this.#told(group);
   }
 
   /** Nothing was appended since the group was closed, so it holds the last records of its slots. */
   #reject(group: Group, cause: DiskError): void {
     for (const undo of group.undos.reverse()) undo();
-    const from = new Map<number, number>();
-    for (const { slot, lsn } of group.records) from.set(slot, Math.min(lsn, from.get(slot) ?? Infinity));
     const error = new KvError("disk-full", `the write was not executed: ${cause.message}`, {}, { cause });
-    for (const [slot, lsn] of from) this.listener.rejected(slot, lsn, error);
+    for (const slot of new Set(group.records.map(({ slot }) => slot))) {
+      this.listener.rejected(slot, this.slots[slot]!.lastLsn + 1, error);
+    }
+    this.#told(group);
+  }
+
+  #told(group: Group): void {
+    this.#underWay = undefined;
+    for (const done of group.waiting) done();
   }
 
   #awaitQuiet(): void {

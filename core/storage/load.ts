@@ -1,6 +1,6 @@
 import type { Log } from "../platform/ports.ts";
 import type { DataFile } from "./data_file.ts";
-import { PUT } from "./data_record.ts";
+import { CLEAR, PUT } from "./data_record.ts";
 import { DataScan, type ScannedData } from "./data_scan.ts";
 import type { Manifest, ManifestSlot } from "./manifest.ts";
 import type { Damage } from "./slot.ts";
@@ -58,9 +58,10 @@ function loadFile(
       broken.push({ file: file.path, offset: record.offset, reason: `there is no slot ${record.slot}` });
       continue;
     }
-    const { key, version, offset, valueBytes, checksum } = record;
-    if (record.kind === PUT) state.put(slot, { key, version, file, offset, valueBytes, checksum });
-    else if (state.versionOf(slot, key) < version) state.remove(slot, key);
+    const { kind, key, version, offset, valueBytes, checksum } = record;
+    if (kind === PUT) state.put(slot, { key, version, file, offset, valueBytes, checksum });
+    else if (kind === CLEAR) state.removeIn(slot, file.index);
+    else state.remove(slot, key);
     if (!record.intact) suspects.push({ record, file });
   }
   for (const { offset, end } of scan.broken) {
@@ -73,8 +74,8 @@ function restoreSlot(slot: SlotState, saved: ManifestSlot, broken: readonly Dama
   slot.committedLsn = slot.durableLsn = saved.committedLsn;
   slot.committedEpoch = saved.committedEpoch;
   slot.damage = saved.damage;
-  slot.sessions.restoreForgotten(saved.forgotten);
-  for (const [id, lowest, results] of saved.clients) slot.sessions.restore(id, lowest, results);
+  slot.partial = saved.partial;
+  slot.sessions.replace(saved.sessions);
   if (slot.keys === saved.keys && slot.digest === saved.digest) return;
   slot.damage ??= broken[0] ??
     { file: "checkpoint", offset: 0, reason: "the slot's entries are not those that the checkpoint counted" };

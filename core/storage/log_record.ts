@@ -1,6 +1,6 @@
 import { readBinary, writeBinary } from "./binary.ts";
 import { crc32, placeSeed } from "./crc.ts";
-import { type LogRecord, RecordKind } from "./record.ts";
+import { bareRecord, type LogRecord, RecordKind } from "./record.ts";
 
 /*
  * A record of the log in bytes, little-endian:
@@ -112,7 +112,5 @@ export function decodeRecord(
 
 /** The mark that a slot is committed through `lsn`. */
 export function commitMark(slot: number, epoch: number, lsn: number): LogRecord {
-  const value = new Uint8Array(0);
-  const none = { key: "", hash: 0, value, clientId: "", sequence: 0, lowestUnfinished: 0, outcome: 0 };
-  return { kind: COMMIT_MARK, slot, epoch, lsn, ...none };
+  return bareRecord(COMMIT_MARK, slot, epoch, lsn);
 }

@@ -1,9 +1,9 @@
 import { ByteReader, ByteWriter } from "./byte_io.ts";
 import { crc32 } from "./crc.ts";
 import { bufferOf } from "./log_record.ts";
+import { readSessions, type SavedSessions, savedSessions, writeSessions } from "./session_bytes.ts";
 import type { Damage } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
-import type { WriteResult } from "./sessions.ts";
 
 /*
  * The checkpoint's manifest: what the data files hold and where the log goes on from there. All of it stands in the
@@ -12,7 +12,11 @@ import type { WriteResult } from "./sessions.ts";
  *   u32 magic, u32 crc over the rest, f64 length of the body, body
  */
 const MAGIC = 0x5043564b; // "KVCP"
-const FORMAT = 1;
+const FORMAT = 2;
+/** Of format 1: without snapshots. */
+const FORMAT_MIN = 1;
+/** What a slot's flags say. */
+const [DAMAGED, PARTIAL, SNAPSHOT] = [1, 2, 4];
 const HEAD_BYTES = 16;
 
 export interface ManifestFile {
@@ -31,8 +35,11 @@ export interface ManifestSlot {
   readonly keys: number;
   readonly digest: number;
   readonly damage: Damage | undefined;
-  readonly forgotten: string;
-  readonly clients: readonly (readonly [id: string, lowest: number, results: [number, WriteResult][]])[];
+  /** The entries are what snapshots that were not finished have left. */
+  readonly partial: boolean;
+  /** The log begins with a snapshot that is being taken in, with records through this number. */
+  readonly snapshotRecords: number | undefined;
+  readonly sessions: SavedSessions;
 }
 
 export interface Manifest {
@@ -49,10 +56,14 @@ export interface Manifest {
 
 /** What the manifest says of a slot as it is now. */
 export function manifestSlot(state: SlotState): ManifestSlot {
-  const { slot, committedLsn, committedEpoch, durableLsn, keys, digest, damage, sessions } = state;
-  const clients = [...sessions.saved()];
-  const { forgotten } = sessions;
-  return { slot, committedLsn, committedEpoch, durableLsn, keys, digest, damage, forgotten, clients };
+  const { slot, committedLsn, committedEpoch, keys, digest, damage, partial } = state;
+  const { durableLsn } = state.logged();
+  const snapshotRecords = state.snapshot?.records;
+  const sessions = savedSessions(state.sessions);
+  return {
+    ...{ slot, committedLsn, committedEpoch, durableLsn, keys, digest },
+    ...{ damage, partial, snapshotRecords, sessions },
+  };
 }
 
 /** The manifest's file, both copies. */
@@ -90,38 +101,34 @@ function encodeSlot(slot: ManifestSlot, out: ByteWriter): void {
   out.f64(slot.durableLsn);
   out.u32(slot.keys);
   out.u32(slot.digest);
-  out.u8(slot.damage === undefined ? 0 : 1);
-  if (slot.damage !== undefined) {
-    out.text(encodeURI(slot.damage.file));
-    out.f64(slot.damage.offset);
-    out.text(encodeURI(slot.damage.reason));
+  const { damage, partial, snapshotRecords } = slot;
+  out.u8(
+    (damage === undefined ? 0 : DAMAGED) | (partial ? PARTIAL : 0) |
+      (snapshotRecords === undefined ? 0 : SNAPSHOT),
+  );
+  if (damage !== undefined) {
+    out.text(encodeURI(damage.file));
+    out.f64(damage.offset);
+    out.text(encodeURI(damage.reason));
   }
-  out.text(slot.forgotten);
-  out.u32(slot.clients.length);
-  for (const [id, lowest, results] of slot.clients) {
-    out.text(id);
-    out.f64(lowest);
-    out.u32(results.length);
-    for (const [sequence, { lsn, epoch, outcome }] of results) {
-      out.f64(sequence);
-      out.f64(lsn);
-      out.f64(epoch);
-      out.u8(outcome);
-    }
-  }
+  if (snapshotRecords !== undefined) out.f64(snapshotRecords);
+  writeSessions(slot.sessions, out);
 }
 
 function decodeBody(body: Uint8Array): Manifest {
   const from = new ByteReader(body);
   const format = from.u32();
-  if (format !== FORMAT) {
-    throw new RangeError(`format ${format} is unknown, this program reads format ${FORMAT}`);
+  if (format < FORMAT_MIN || format > FORMAT) {
+    throw new RangeError(`format ${format} is unknown, this program reads ${FORMAT_MIN} to ${FORMAT}`);
   }
   const segment = from.u32();
   const position = from.f64();
   const synced = from.f64();
-  const files = times(from.u32(), () => ({ index: from.u32(), generation: from.u32(), size: from.f64() }));
-  const slots = times(from.u32(), () => decodeSlot(from));
+  const files = from.times(
+    from.u32(),
+    () => ({ index: from.u32(), generation: from.u32(), size: from.f64() }),
+  );
+  const slots = from.times(from.u32(), () => decodeSlot(from));
   return { segment, position, synced, files, slots };
 }
 
@@ -134,26 +141,13 @@ function decodeSlot(from: ByteReader): ManifestSlot {
     keys: from.u32(),
     digest: from.u32(),
   };
-  const damage = from.u8() === 0
+  const flags = from.u8();
+  const damage = (flags & DAMAGED) === 0
     ? undefined
     : { file: decodeURI(from.text()), offset: from.f64(), reason: decodeURI(from.text()) };
-  const forgotten = from.text();
-  const clients = times(from.u32(), () => {
-    const id = from.text();
-    const lowest = from.f64();
-    const results = times(from.u32(), (): [number, WriteResult] => [
-      from.f64(),
-      { lsn: from.f64(), epoch: from.f64(), outcome: from.u8() },
-    ]);
-    return [id, lowest, results] as const;
-  });
-  return { ...lsns, damage, forgotten, clients };
-}
-
-function times<T>(count: number, make: () => T): T[] {
-  const made: T[] = [];
-  for (let i = 0; i < count; i++) made.push(make());
-  return made;
+  const partial = (flags & PARTIAL) !== 0;
+  const snapshotRecords = (flags & SNAPSHOT) === 0 ? undefined : from.f64();
+  return { ...lsns, damage, partial, snapshotRecords, sessions: readSessions(from) };
 }
 
 function twice(body: Uint8Array): Uint8Array {

@@ -17,7 +17,27 @@ export const RecordKind = {
    * that was answered, as 8 bytes (float64, big endian).
    */
   Note: 6,
+  /**
+   * A snapshot replaces a slot's copy: Begin, any number of Put and Keep, End. They are records of the node's log, as
+   * Truncate is, and each takes effect when it is durable. From Begin to End the slot is incomplete.
+   *
+   * Begin drops the tail. `lsn` and `epoch`: of the last record that the snapshot contains; `sequence`: since which LSN
+   * it tells what has changed, at most the copy's committed one, or 0: it contains all, and what the copy has goes,
+   * damage too; `value`: the clients' results, see `session_bytes.ts`. The engine sets `lowestUnfinished` to the LSN
+   * through which the copy is committed, and `hash` to how many records of the snapshot the log has before this one:
+   * more than 0 in a Begin that a checkpoint has written again.
+   */
+  SnapshotBegin: 7,
+  /** An entry: key, hash, value; `lsn` is its version. The engine numbers what follows a Begin in `sequence`, from 1. */
+  SnapshotPut: 8,
+  /** An entry (key; `lsn` is its version) that the copy has already; if it does not, the slot is damaged. */
+  SnapshotKeep: 9,
+  /** The entries not named go, the results are replaced, and the slot is committed through `lsn` of `epoch`. */
+  SnapshotEnd: 10,
 } as const;
+
+/** `outcome` of a SnapshotBegin whose source is the damaged copy itself: at the end it passes for undamaged. */
+export const SALVAGES = 1;
 
 /** One entry of a slot's log: an effect, not a condition. */
 export interface LogRecord {
@@ -32,7 +52,7 @@ export interface LogRecord {
   readonly key: string;
   /** fnv1a32 of the key's bytes, which decides its file; 0 where the kind has no key. */
   readonly hash: number;
-  /** Empty unless Put, Forget or Note. */
+  /** Empty unless Put, Forget, Note, SnapshotBegin or SnapshotPut. */
   readonly value: Uint8Array;
   /** Binary string of 16 chars; "" asks for no dedupe. */
   readonly clientId: string;
@@ -42,6 +62,25 @@ export interface LogRecord {
   readonly lowestUnfinished: number;
   /** What the client is answered: a proto Outcome (CREATED, UPDATED, DELETED); 0: none. */
   readonly outcome: number;
+}
+
+/** Whether the record belongs to a snapshot. */
+export function isOfSnapshot({ kind }: LogRecord): boolean {
+  return kind >= RecordKind.SnapshotBegin && kind <= RecordKind.SnapshotEnd;
+}
+
+/** Whether the Begin of a snapshot empties the copy: one that contains all, and is not written again. */
+export function empties({ sequence, hash }: LogRecord): boolean {
+  return sequence === 0 && hash === 0;
+}
+
+/** A record with nothing but its place; the rest is to be laid over it. */
+export function bareRecord(kind: number, slot: number, epoch: number, lsn: number): LogRecord {
+  const value = new Uint8Array(0);
+  return {
+    ...{ kind, slot, epoch, lsn, key: "", hash: 0, value },
+    ...{ clientId: "", sequence: 0, lowestUnfinished: 0, outcome: 0 },
+  };
 }
 
 /** The version inside a Note's value. */

@@ -1,6 +1,7 @@
 import { KvError } from "../platform/errors.ts";
 import type { Disk, Log } from "../platform/ports.ts";
 import { MANIFEST_NAME } from "./checkpoint.ts";
+import { DamageReports } from "./damage.ts";
 import { DataFiles } from "./data_files.ts";
 import { type Identity, newIdentity, readIdentity } from "./identity.ts";
 import { loadCheckpoint } from "./load.ts";
@@ -21,6 +22,7 @@ export interface Recovered {
   readonly slots: SlotState[];
   readonly files: DataFiles;
   readonly state: CommittedState;
+  readonly damages: DamageReports;
   /** At the start of a new segment. */
   readonly writer: LogWriter;
   /** The log was damaged: its segments are to be kept. */
@@ -62,12 +64,8 @@ export function recover(
   const places = new Places();
   const slots = Array.from({ length: settings.msn }, (_, slot) => new SlotState(slot, places));
   const files = new DataFiles(disk, `${folder}/files`, salt, settings.levels, options.cacheBytesMax);
-  const state = new CommittedState(files, places, (slot, damage) => {
-    if (slot.damage === undefined) {
-      log("error", `slot ${slot.slot} is damaged: ${damage.reason}`, { ...damage });
-    }
-    slot.damage ??= damage;
-  });
+  const damages = new DamageReports(log);
+  const state = new CommittedState(files, places, damages.report);
   loadCheckpoint(manifest, state, slots, log);
   files.removeAllBut(new Set());
   const logFolder = makeLogFolder(disk, folder, identity);
@@ -83,6 +81,7 @@ export function recover(
     slots,
     files,
     state,
+    damages,
     writer,
     logDamaged: read.broken.some(({ position }) => position < read.synced),
   };

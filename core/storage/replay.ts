@@ -3,8 +3,9 @@ import { COMMIT_MARK } from "./log_record.ts";
 import type { ReadLog } from "./log_read.ts";
 import type { Broken, ScannedRecord } from "./log_scan.ts";
 import type { Manifest } from "./manifest.ts";
-import { type LogRecord, RecordKind } from "./record.ts";
+import { isOfSnapshot, type LogRecord, RecordKind, SALVAGES } from "./record.ts";
 import type { SlotState } from "./slot_state.ts";
+import { settle } from "./snapshot.ts";
 import type { CommittedState } from "./state.ts";
 
 /** What a slot's log was found to lack. */
@@ -12,6 +13,10 @@ interface Track {
   /** LSN of the last record, whether it was read or is known to have been there. */
   lastLsn: number;
   lastEpoch: number;
+  /** Number of the last record of the snapshot that is being taken in; undefined: none is. */
+  snapshot: number | undefined;
+  /** Nothing but a snapshot may come. */
+  incomplete: boolean;
   /** The slot's records cannot be used from some point on. */
   broken: boolean;
 }
@@ -40,6 +45,7 @@ export function replay(
   }
   for (const { file, offset } of damage) log("error", "the log is damaged", { file, offset });
   run.assign(damage, log);
+  for (const slot of slots) slot.breakOff();
   return torn?.position;
 }
 
@@ -54,9 +60,11 @@ class Replay {
     readonly state: CommittedState,
     readonly slots: readonly SlotState[],
   ) {
-    this.#tracks = slots.map(({ committedLsn, committedEpoch, damage }) => ({
+    this.#tracks = slots.map(({ committedLsn, committedEpoch, damage, partial }) => ({
       lastLsn: committedLsn,
       lastEpoch: committedEpoch,
+      snapshot: undefined,
+      incomplete: partial,
       broken: damage !== undefined,
     }));
   }
@@ -96,15 +104,63 @@ class Replay {
 
   #take(slot: SlotState, track: Track, record: LogRecord, broken: boolean): void {
     if (record.kind === COMMIT_MARK) return this.#commit(slot, track, record);
+    if (isOfSnapshot(record)) return this.#ofSnapshot(slot, track, record, broken);
     if (record.kind === RecordKind.Truncate) return this.#truncate(slot, track, record);
     if (record.lsn <= slot.committedLsn || this.#isCopy(slot, record)) return;
+    if (track.incomplete) this.#endMissing(track, record.lsn);
     if (record.lsn !== track.lastLsn + 1) this.#gap(track, record.lsn);
     track.lastLsn = record.lsn;
     track.lastEpoch = Math.max(track.lastEpoch, record.epoch);
     track.broken ||= broken;
     if (track.broken) return;
+    this.#settle(slot, record);
+  }
+
+  #settle(slot: SlotState, record: LogRecord): void {
     slot.append(record);
-    slot.settled(record);
+    settle(this.state, slot, record);
+  }
+
+  #ofSnapshot(slot: SlotState, track: Track, record: LogRecord, broken: boolean): void {
+    if (record.kind === RecordKind.SnapshotBegin) return this.#begin(slot, track, record, broken);
+    const { sequence } = record;
+    const last = track.snapshot ?? -1;
+    if (sequence !== last + 1) {
+      track.broken = true;
+      if (this.#vouched) this.#missing += sequence > last ? sequence - last - 1 : 1;
+    }
+    track.snapshot = sequence;
+    track.broken ||= broken;
+    if (record.kind === RecordKind.SnapshotEnd) {
+      track.snapshot = undefined;
+      track.incomplete = false;
+      track.lastLsn = record.lsn;
+      track.lastEpoch = Math.max(track.lastEpoch, record.epoch);
+    }
+    if (!track.broken) this.#settle(slot, record);
+  }
+
+  #begin(slot: SlotState, track: Track, record: LogRecord, broken: boolean): void {
+    const { sequence, hash: before, lowestUnfinished: committedLsn } = record;
+    if (committedLsn > track.lastLsn) this.#gap(track, committedLsn + 1);
+    track.snapshot = before;
+    track.incomplete = true;
+    track.lastLsn = committedLsn;
+    // A snapshot that contains all needs nothing of what was there; one that salvages names all that it needs.
+    track.broken = broken || (track.broken && sequence > 0 && record.outcome !== SALVAGES);
+    track.broken ||= committedLsn > slot.durableLsn;
+    if (track.broken) return;
+    for (const each of slot.take(committedLsn)) this.state.apply(slot, each);
+    this.#settle(slot, record);
+  }
+
+  /** A record of the slot's log comes, though the slot's snapshot has no end. */
+  #endMissing(track: Track, lsn: number): void {
+    track.broken = true;
+    track.incomplete = false;
+    track.snapshot = undefined;
+    track.lastLsn = lsn - 1;
+    if (this.#vouched) this.#missing++;
   }
 
   /** Whether the record was carried forward from an older segment that has been read too. */
@@ -129,20 +185,21 @@ class Replay {
   }
 
   #truncate(slot: SlotState, track: Track, record: LogRecord): void {
+    if (track.incomplete) this.#endMissing(track, record.lsn + 1);
     if (record.lsn > track.lastLsn) this.#gap(track, record.lsn + 1);
     track.lastLsn = record.lsn;
     if (track.broken || record.lsn < slot.committedLsn) return;
-    slot.append(record);
-    slot.settled(record);
+    this.#settle(slot, record);
   }
 
   /** Behind the checkpoint's own records: what it says to be in the log must have been read. */
   #checkVouched(): void {
-    for (const { slot, durableLsn } of this.manifest.slots) {
+    for (const { slot, durableLsn, snapshotRecords } of this.manifest.slots) {
       const track = this.#tracks[slot]!;
-      if (track.lastLsn >= durableLsn) continue;
+      if (track.lastLsn >= durableLsn && track.snapshot === snapshotRecords) continue;
       track.broken = true;
       track.lastLsn = durableLsn;
+      track.snapshot = snapshotRecords;
     }
     this.#vouched = true;
   }

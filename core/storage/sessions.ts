@@ -1,4 +1,5 @@
 import { type LogRecord, noteVersion, RecordKind } from "./record.ts";
+import type { SavedSessions } from "./session_bytes.ts";
 
 /** What a write was answered. */
 export interface WriteResult {
@@ -12,7 +13,7 @@ export interface WriteResult {
 export interface ClientSession {
   /** Results below are gone: a retry of such a sequence has an unknown outcome. */
   readonly lowestUnfinished: number;
-  /** LSN of its last record; after a restart that of its last result. Tells which clients are idle. */
+  /** LSN of its last record; after a restart or a snapshot that of its last result. Tells which clients are idle. */
   readonly lastLsn: number;
   /** By sequence; may still hold some below `lowestUnfinished`. */
   readonly results: ReadonlyMap<number, WriteResult>;
@@ -74,15 +75,16 @@ export class ClientSessions {
     if (record.lowestUnfinished > session.lowestUnfinished) raiseLowest(session, record.lowestUnfinished);
   }
 
-  /** Takes a session from a checkpoint. */
-  restore(clientId: string, lowestUnfinished: number, results: Iterable<[number, WriteResult]>): void {
-    const kept = new Map(results);
-    const lastLsn = [...kept.values()].reduce((last, { lsn }) => Math.max(last, lsn), 0);
-    this.#clients.set(clientId, { lowestUnfinished, lastLsn, results: kept });
-  }
-
-  restoreForgotten(clientId: string): void {
-    this.#forgotten = clientId;
+  /** Becomes what a checkpoint or a snapshot holds. */
+  replace({ forgotten, clients }: SavedSessions): void {
+    this.#forgotten = forgotten;
+    this.#clients.clear();
+    for (const [id, lowestUnfinished, saved] of clients) {
+      const results = new Map(saved);
+      let lastLsn = 0;
+      for (const { lsn } of results.values()) lastLsn = Math.max(lastLsn, lsn);
+      this.#clients.set(id, { lowestUnfinished, lastLsn, results });
+    }
   }
 
   /** The state as it is saved: clients in order of id, results that still count in order of sequence. */

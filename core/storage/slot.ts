@@ -1,6 +1,6 @@
 import type { LogRecord } from "./record.ts";
 
-/** Where a slot's copy was found to be broken. The slot is not served until it has been fetched or salvaged. */
+/** Where a slot's copy was found to be broken. It is not served until it was fetched as a whole or salvaged. */
 export interface Damage {
   readonly file: string;
   /** Byte in the file. */
@@ -8,16 +8,22 @@ export interface Damage {
   readonly reason: string;
 }
 
-/** What others may see of a slot. committedLsn <= durableLsn <= lastLsn. */
+/** What others may see of a slot. committedLsn <= durableLsn <= lastLsn, unless it is incomplete. */
 export interface SlotView {
   readonly slot: number;
-  /** LSN and epoch of the last appended record; 0 when there is none. */
+  /** LSN and epoch of the last appended record, or of an appended SnapshotEnd; 0 when there is none. */
   readonly lastLsn: number;
   readonly lastEpoch: number;
   /** All records through this one are on stable storage. */
   readonly durableLsn: number;
   /** All records through this one are applied. */
   readonly committedLsn: number;
+  readonly committedEpoch: number;
+  /**
+   * From the appending of a SnapshotBegin until its SnapshotEnd is durable, and after a restart in between: the entries
+   * are those of no LSN and cannot be read. `committedLsn` is that of the copy before, or 0.
+   */
+  readonly incomplete: boolean;
   readonly damage: Damage | undefined;
   /** Of the committed state: number of keys, and bytes of keys and values together. */
   readonly keys: number;

@@ -3,6 +3,7 @@ import { fnv1a32Binary } from "../ring/hash.ts";
 import type { DataFile } from "./data_file.ts";
 import type { DataFiles } from "./data_files.ts";
 import {
+  CLEAR,
   DATA_HEAD_BYTES,
   dataChecksum,
   dataRecordBytes,
@@ -10,6 +11,7 @@ import {
   PUT,
   TOMBSTONE,
 } from "./data_record.ts";
+import { KeyIndex } from "./key_index.ts";
 import type { Places } from "./places.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import type { Damage } from "./slot.ts";
@@ -58,6 +60,32 @@ export class CommittedState {
     slot.sessions.apply(record);
   }
 
+  /** Puts an entry of a snapshot, whatever version of the key there is. */
+  install(slot: SlotState, record: LogRecord): void {
+    this.put(slot, this.#append(slot, PUT, record));
+  }
+
+  /** Takes an entry out that a snapshot does not have. */
+  drop(slot: SlotState, row: number): void {
+    const [key, lsn] = [this.places.key(row), this.places.version(row)];
+    this.#append(slot, TOMBSTONE, { key, lsn, hash: 0, value: NOTHING });
+    this.remove(slot, key);
+  }
+
+  /** Takes all entries out, also those in the files that could not be read. */
+  clear(slot: SlotState): void {
+    for (const shard of this.files.shards) {
+      if ((shard.older?.size ?? 0) + (shard.current?.size ?? 0) === 0) continue;
+      const file = this.files.currentOf(shard);
+      file.append(this.#encoder.encode(CLEAR, slot.slot, 0, "", NOTHING, file.seed, file.size));
+    }
+    for (const row of slot.index.rows()) {
+      this.#discount(slot, this.places.keyBytes(row), row);
+      this.places.release(row);
+    }
+    slot.index = new KeyIndex(this.places);
+  }
+
   /** Committed version of the key; 0 when it has none. */
   versionOf(slot: SlotState, key: string): number {
     const row = this.rowOf(slot, key);
@@ -76,6 +104,10 @@ export class CommittedState {
     return slot.index.get(key, fnv1a32Binary(key));
   }
 
+  *keys(slot: SlotState): Generator<string> {
+    for (const row of slot.index.rows()) yield this.places.key(row);
+  }
+
   /** The slot's entries; the state must not change in between. */
   *entries(slot: SlotState, keysOnly: boolean): Generator<Entry> {
     for (const row of slot.index.rows()) {
@@ -85,7 +117,7 @@ export class CommittedState {
     }
   }
 
-  /** Points the index to a put, unless it has a newer one. */
+  /** Points the index to a put. Of one key they come in the order in which they were made, also from the files. */
   put(slot: SlotState, placed: Placed): void {
     const { key, version, file, offset, valueBytes, checksum } = placed;
     const hash = fnv1a32Binary(key);
@@ -94,8 +126,7 @@ export class CommittedState {
       row = this.places.add(key);
       slot.index.add(hash, row);
     } else {
-      if (this.places.version(row) > version) return;
-      this.#discount(slot, key, row);
+      this.#discount(slot, key.length, row);
     }
     this.places.set(row, version, file.id, offset, valueBytes, checksum);
     file.liveBytes += dataRecordBytes(key.length, valueBytes);
@@ -107,8 +138,15 @@ export class CommittedState {
   remove(slot: SlotState, key: string): void {
     const row = slot.index.delete(key, fnv1a32Binary(key));
     if (row < 0) return;
-    this.#discount(slot, key, row);
+    this.#discount(slot, key.length, row);
     this.places.release(row);
+  }
+
+  /** Takes those keys of the slot out of the index that lie in a file of this number. */
+  removeIn(slot: SlotState, fileIndex: number): void {
+    const { files, places } = this;
+    const rows = [...slot.index.rows()].filter((row) => files.byId(places.file(row)).index === fileIndex);
+    for (const row of rows) this.remove(slot, places.key(row));
   }
 
   /** Puts the same entry into another file, for compaction; returns its offset there. */
@@ -116,14 +154,14 @@ export class CommittedState {
     return file.append(this.#encoder.encode(PUT, slot, version, key, value, file.seed, file.size));
   }
 
-  #discount(slot: SlotState, key: string, row: number): void {
+  #discount(slot: SlotState, keyBytes: number, row: number): void {
     const valueBytes = this.places.valueBytes(row);
-    this.files.byId(this.places.file(row)).liveBytes -= dataRecordBytes(key.length, valueBytes);
-    slot.bytes -= key.length + valueBytes;
+    this.files.byId(this.places.file(row)).liveBytes -= dataRecordBytes(keyBytes, valueBytes);
+    slot.bytes -= keyBytes + valueBytes;
     slot.digest = (slot.digest - this.places.checksum(row)) >>> 0;
   }
 
-  #append(slot: SlotState, kind: number, record: LogRecord): Placed {
+  #append(slot: SlotState, kind: number, record: Pick<LogRecord, "key" | "lsn" | "value" | "hash">): Placed {
     const { key, lsn: version, value } = record;
     const hash = record.hash === 0 ? fnv1a32Binary(key) : record.hash;
     const file = this.files.currentOf(this.files.shardOf(hash));

@@ -22,14 +22,18 @@ export class Run {
   constructor(readonly engine: Engine, twin = new Twin(), readonly tracked = true) {
     this.twin = twin;
     this.#note();
-    engine.onDurable(() => this.#acknowledge());
+    engine.onDurable(() => this.#commit());
   }
 
   append(slot: number, fields: Partial<LogRecord>): void {
     const record = recordFor(this.engine, slot, fields);
+    const { lastLsn, tail } = this.engine.slot(slot);
+    const committedLsn = lastLsn - tail.length;
     this.engine.append(record);
-    this.twin.append(record);
+    this.twin.append(record, committedLsn);
     this.#note();
+    const appended = this.contents.length - 1;
+    this.engine.whenSynced(() => this.acknowledged = Math.max(this.acknowledged, appended));
   }
 
   put(slot: number, key: string, value: string): void {
@@ -45,9 +49,10 @@ export class Run {
     while (this.acknowledged < this.contents.length - 1) {
       if (this.engine.failure !== undefined) throw this.engine.failure;
       await new Promise<void>((resolve) => {
-        const cancels = [this.engine.onDurable(done), this.engine.onFailure(done)];
+        const cancel = this.engine.onFailure(done);
+        this.engine.whenSynced(done);
         function done() {
-          for (const cancel of cancels) cancel();
+          cancel();
           resolve();
         }
       });
@@ -58,15 +63,10 @@ export class Run {
     this.contents.push(this.tracked ? this.twin.content() : "");
   }
 
-  /** One group at a time is under way, so all records before the slots' durable ones are durable too. */
-  #acknowledge(): void {
-    let durable = this.contents.length - 1;
+  #commit(): void {
     for (let slot = 0; slot < 13; slot++) {
-      const { lastLsn, durableLsn } = this.engine.slot(slot);
-      durable -= lastLsn - durableLsn;
-      if (!this.stuck.has(slot)) this.engine.commit(slot, durableLsn);
+      if (!this.stuck.has(slot)) this.engine.commit(slot, this.engine.slot(slot).durableLsn);
     }
-    this.acknowledged = Math.max(this.acknowledged, durable);
   }
 }
 
@@ -152,3 +152,30 @@ export const forget = (clientId: string) => ({ kind: RecordKind.Forget, clientId
 
 export const epochStart = (slot: number): Step => (run) =>
   run.append(slot, { kind: RecordKind.EpochStart, epoch: run.engine.slot(slot).lastEpoch + 1 });
+
+type Fields = Partial<LogRecord>;
+
+export const snapshotBegin = (
+  lsn: number,
+  epoch: number,
+  since: number,
+  results = new Uint8Array(0),
+): Fields => (
+  { kind: RecordKind.SnapshotBegin, lsn, epoch, sequence: since, value: results }
+);
+
+export const snapshotPut = (key: string, lsn: number, value: string): Fields => (
+  { kind: RecordKind.SnapshotPut, key, lsn, value: bytesOf(value) }
+);
+
+export const snapshotKeep = (key: string, lsn: number): Fields => ({
+  kind: RecordKind.SnapshotKeep,
+  key,
+  lsn,
+});
+
+export const snapshotEnd = (lsn: number, epoch: number): Fields => ({
+  kind: RecordKind.SnapshotEnd,
+  lsn,
+  epoch,
+});

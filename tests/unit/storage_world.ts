@@ -143,9 +143,10 @@ export async function written(engine: Engine, write: () => void): Promise<void> 
 export function contentOf(engine: Engine): string {
   const slots: unknown[] = [];
   for (let slot = 0; slot < SETTINGS.msn; slot++) {
-    const { lastLsn, lastEpoch, damage } = engine.slot(slot);
-    if (lastLsn === 0) continue;
+    const { lastLsn, lastEpoch, damage, incomplete, committedLsn } = engine.slot(slot);
     assert(damage === undefined, `slot ${slot} is damaged: ${JSON.stringify(damage)}`);
+    if (incomplete) slots.push([slot, committedLsn, "incomplete"]);
+    if (incomplete || lastLsn === 0) continue;
     const entries = [...engine.entries(slot)].map(({ key, value, version }) => [key, version, textOf(value)]);
     const sessions = engine.sessions(slot);
     slots.push([slot, lastLsn, lastEpoch, entries.sort(), sessions.forgotten, [...sessions.saved()]]);

@@ -1,0 +1,63 @@
+import { bareRecord, empties, isOfSnapshot, type LogRecord, RecordKind } from "./record.ts";
+import { sessionsFromBytes } from "./session_bytes.ts";
+import type { Damage } from "./slot.ts";
+import type { SlotState, SnapshotSoFar } from "./slot_state.ts";
+import type { CommittedState } from "./state.ts";
+
+/** Notes that the record is on stable storage, and does what records of snapshots do then. */
+export function settle(state: CommittedState, slot: SlotState, record: LogRecord): void {
+  if (!isOfSnapshot(record)) return slot.settled(record);
+  const { damage } = slot;
+  slot.settled(record);
+  if (record.kind === RecordKind.SnapshotBegin) return begin(state, slot, record, damage);
+  const snapshot = slot.snapshot!;
+  snapshot.records = record.sequence;
+  if (record.kind === RecordKind.SnapshotPut) put(state, slot, snapshot, record);
+  else if (record.kind === RecordKind.SnapshotKeep) keep(state, slot, snapshot, record);
+  else end(state, slot, snapshot);
+}
+
+/** The records that a new log must begin with so that the snapshot can go on in it. */
+export function carriedSnapshot(state: CommittedState, slot: SlotState): LogRecord[] {
+  if (slot.snapshot === undefined) return [];
+  const { begin, named, records } = slot.snapshot;
+  const before = records - (named?.size ?? 0);
+  const carried: LogRecord[] = [{ ...begin, hash: before }];
+  for (const row of named ?? []) {
+    const keep = bareRecord(RecordKind.SnapshotKeep, slot.slot, begin.epoch, state.places.version(row));
+    carried.push({ ...keep, key: state.places.key(row), sequence: before + carried.length });
+  }
+  return carried;
+}
+
+function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage: Damage | undefined): void {
+  if (empties(record)) {
+    // A copy that could not be read as a whole may have more than is known of it.
+    if (slot.keys > 0 || damage !== undefined) state.clear(slot);
+    slot.sessions.replace({ forgotten: "", clients: [] });
+  }
+  const named = record.sequence === 0 ? undefined : new Set<number>();
+  // The value is a view of what was received or read, which would be kept with it.
+  slot.snapshot = { begin: { ...record, value: record.value.slice() }, records: record.hash, named };
+}
+
+function put(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {
+  state.install(slot, record);
+  named?.add(state.rowOf(slot, record.key));
+}
+
+function keep(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {
+  const row = state.rowOf(slot, record.key);
+  const version = row < 0 ? 0 : state.places.version(row);
+  if (version === record.lsn) return void named?.add(row);
+  const reason = `the copy has version ${version} of a key instead of version ${record.lsn}`;
+  state.onDamage(slot, { file: "snapshot", offset: 0, reason });
+}
+
+function end(state: CommittedState, slot: SlotState, { begin, named }: SnapshotSoFar): void {
+  if (named !== undefined) {
+    for (const row of [...slot.index.rows()]) if (!named.has(row)) state.drop(slot, row);
+  }
+  slot.sessions.replace(sessionsFromBytes(begin.value));
+  slot.snapshot = undefined;
+}
