@@ -103,12 +103,13 @@ export class Link implements Incoming<ReplicateReply> {
     this.#snapshots.drop(followed);
   }
 
-  /** Records of the slot were written to the own log. */
-  written(slot: number): void {
-    const followed = this.#slots.get(slot);
-    if (followed?.phase !== "streaming") return;
-    this.#ready.add(followed);
-    this.#flushSoon();
+  /** Records of the slots were written to the own log; they go out before that is synced. */
+  written(slots: Iterable<number>): void {
+    for (const slot of slots) {
+      const followed = this.#slots.get(slot);
+      if (followed?.phase === "streaming") this.#ready.add(followed);
+    }
+    if (this.#ready.size > 0) this.#flush();
   }
 
   /** To be called several times within a promise. */
@@ -266,7 +267,7 @@ export class Link implements Incoming<ReplicateReply> {
     this.#send({ begins: [begin] });
     followed.owner.acked(followed.follower, way.afterLsn);
     followed.owner.advance();
-    this.written(slot);
+    this.written([slot]);
     this.parts.wake();
   }
 
@@ -285,7 +286,7 @@ export class Link implements Incoming<ReplicateReply> {
 
   #snapshotSent(followed: FollowedSlot, baseLsn: number): void {
     followed.stream(baseLsn);
-    this.written(followed.slot);
+    this.written([followed.slot]);
   }
 
   #refused(slot: number, epoch: number, reason: string): void {

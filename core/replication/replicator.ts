@@ -44,8 +44,7 @@ export class Replicator {
 
   constructor(private readonly parts: ReplicatorParts) {
     parts.engine.onWritten((slots) => {
-      if (this.#links.size === 0) return;
-      for (const slot of slots) this.#written(slot);
+      for (const link of this.#links.values()) link.written(slots);
     });
   }
 
@@ -107,11 +106,6 @@ export class Replicator {
     const link = new Link(parts, to, address);
     this.#links.set(name, link);
     return link;
-  }
-
-  #written(slot: number): void {
-    if (!this.#owners.has(slot)) return;
-    for (const link of this.#links.values()) link.written(slot);
   }
 
   #beat(): void {

@@ -49,6 +49,7 @@ export interface SlotDigest {
  * for the caller to decide; after a start the slots' tails hold what was durable but is not known to be committed.
  */
 export class Engine {
+  readonly #writes = new Listeners<[slots: ReadonlySet<number>]>();
   readonly #durable = new Listeners<Parameters<DurableListener>>();
   readonly #rejected = new Listeners<Parameters<RejectedListener>>();
   readonly #failures = new Listeners<Parameters<FailureListener>>();
@@ -70,9 +71,11 @@ export class Engine {
     const { clock, disk, log, folder } = options;
     const { slots, files, state, writer } = recovered;
     this.#slots = slots;
+    for (const slot of slots) slot.writtenLsn = slot.lastLsn;
     this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes);
     this.#groups = new GroupCommit(writer, clock, limits, slots, {
       settled: (record) => settle(state, slots[record.slot]!, record),
+      written: (touched) => this.#writes.tell(touched),
       durable: (touched) => this.#onGroup(touched),
       rejected: (slot, fromLsn, error) => this.#onRejection(slot, fromLsn, error),
       failed: (error) => this.#onFailed(error),
@@ -173,6 +176,11 @@ export class Engine {
     const logged = slot.numbered(record);
     this.#space.admit(recordBytes(logged), !isPut);
     this.#groups.add(logged, slot.append(logged));
+  }
+
+  /** Told when records of the slots stand in the log's file: no lack of room can take them back any more. */
+  onWritten(listener: (slots: ReadonlySet<number>) => void): Cancel {
+    return this.#writes.add(listener);
   }
 
   onDurable(listener: DurableListener): Cancel {

@@ -26,6 +26,8 @@ class Group {
 }
 
 export interface GroupListener {
+  /** The records of these slots stand in the log's file, and are about to be synced. */
+  written(slots: ReadonlySet<number>): void;
   /** The record is on stable storage; called for each in the order of appending. What it throws ends the storage. */
   settled(record: LogRecord): void;
   /** The records of these slots are on stable storage; the slots' durableLsn has been raised. */
@@ -175,12 +177,22 @@ export class GroupCommit {
       const marks = this.#bytesSinceMarks >= COMMIT_MARKS_EVERY_BYTES ? this.#takeMarks() : [];
       this.writer.write(marks.length > 0 ? [...marks, ...group.records] : group.records);
       this.#groups++;
+      this.#written(group);
       return true;
     } catch (error) {
       if (error instanceof DiskError && error.fault === "full") this.#reject(group, error);
       else this.fail(error);
       return false;
     }
+  }
+
+  #written(group: Group): void {
+    const touched = new Set<number>();
+    for (const record of group.records) {
+      this.slots[record.slot]!.written(record);
+      touched.add(record.slot);
+    }
+    this.listener.written(touched);
   }
 
   #syncsNow(group: Group): boolean {

@@ -14,6 +14,8 @@ export interface SlotView {
   /** LSN and epoch of the last appended record, or of an appended SnapshotEnd; 0 when there is none. */
   readonly lastLsn: number;
   readonly lastEpoch: number;
+  /** All records through this one are in the log's file: no lack of room can take them back. */
+  readonly writtenLsn: number;
   /** All records through this one are on stable storage. */
   readonly durableLsn: number;
   /** All records through this one are applied. */

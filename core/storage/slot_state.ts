@@ -51,6 +51,8 @@ export class SlotState implements SlotView {
   committedLsn = 0;
   committedEpoch = 0;
   durableLsn = 0;
+  /** durableLsn <= writtenLsn <= lastLsn, for a slot that is neither cut nor under a snapshot. */
+  writtenLsn = 0;
   damage: Damage | undefined;
   /** A durable SnapshotBegin is not followed by its durable SnapshotEnd. */
   partial = false;
@@ -140,6 +142,13 @@ export class SlotState implements SlotView {
     }
     this.tail.push(record);
     return this.#pop;
+  }
+
+  /** Notes that the record was written to the log's file; called for each once, in the order of appending. */
+  written(record: LogRecord): void {
+    const { kind, lsn } = record;
+    if (kind === RecordKind.Truncate) this.writtenLsn = Math.min(this.writtenLsn, lsn);
+    else if (kind === RecordKind.SnapshotEnd || !isOfSnapshot(record)) this.writtenLsn = lsn;
   }
 
   /** Notes that the record is on stable storage; called for each once, in the order of appending. */

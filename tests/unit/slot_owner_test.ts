@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { bytesFromBinary } from "../../core/platform/binary.ts";
+import { Promises } from "../../core/replication/promises.ts";
+import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
 import { Outcome, type Waiter, type WriteRequest } from "../../core/replication/write.ts";
 import { fnv1a32Binary } from "../../core/ring/hash.ts";
@@ -10,11 +12,16 @@ const SLOT = 1;
 const CLIENT = "0123456789abcdef";
 
 async function newOwner(clientsMax = 10) {
-  const disk = new SimDisk(new TestClock(), seeded(5));
+  const clock = new TestClock();
+  const disk = new SimDisk(clock, seeded(5));
   const engine = await openOn(disk);
-  const owner = new SlotOwner(engine, SLOT, 1, clientsMax);
-  engine.onDurable(() => owner.durable());
-  owner.begin();
+  const promises = new Promises(clock, [0, 0, 0]);
+  const recent = new RecentRecords(1000);
+  const owner = new SlotOwner({ engine, clock, promises, recent, clientsMax, minInSync: 1 }, SLOT, 1);
+  engine.onDurable(() => owner.advance());
+  const self = { id: engine.nodeId, incarnation: engine.incarnation };
+  owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
+  await nextGroup(engine);
   return { engine, owner, disk };
 }
 
@@ -44,8 +51,8 @@ Deno.test("slot owner: a retry that changes nothing is logged, and an earlier se
   owner.write(put(1, { kind: "delete", clientId: "" }), collect(answers));
   await nextGroup(engine);
   owner.write(put(7, { condition: { absent: true } }), collect(answers));
-  const failed = `${Outcome.ConditionFailed} 1`;
-  assertEquals(answers, [`${Outcome.Created} 1`, failed, `${Outcome.Deleted} 3`, failed]);
+  const failed = `${Outcome.ConditionFailed} 2`;
+  assertEquals(answers, [`${Outcome.Created} 2`, failed, `${Outcome.Deleted} 4`, failed]);
   assertEquals(engine.versionOf(SLOT, "k"), 0);
   await engine.close();
 });
@@ -58,9 +65,9 @@ Deno.test("slot owner: a write that waits is answered once for each of its sendi
   assertEquals(answers, []);
   await nextGroup(engine);
   owner.write(put(1, { retry: true }), collect(answers));
-  const created = `${Outcome.Created} 1`;
+  const created = `${Outcome.Created} 2`;
   assertEquals(answers, [created, created, created]);
-  assertEquals(engine.slot(SLOT).lastLsn, 1);
+  assertEquals(engine.slot(SLOT).lastLsn, 2, "the start of the epoch, and the write");
   await engine.close();
 });
 
@@ -69,11 +76,11 @@ Deno.test("slot owner: conditions are decided on what was appended, and answered
   const answers: string[] = [];
   owner.write(put(1), collect(answers));
   owner.write(put(2, { condition: { absent: true } }), collect(answers));
-  owner.write(put(3, { condition: { version: 1 } }), collect(answers));
+  owner.write(put(3, { condition: { version: 2 } }), collect(answers));
   assertEquals(answers, []);
   assertEquals(engine.versionOf(SLOT, "k"), 0, "not visible before it is durable");
   await nextGroup(engine);
-  assertEquals(answers, [`${Outcome.Created} 1`, `${Outcome.ConditionFailed} 1`, `${Outcome.Updated} 2`]);
+  assertEquals(answers, [`${Outcome.Created} 2`, `${Outcome.ConditionFailed} 2`, `${Outcome.Updated} 3`]);
   await engine.close();
 });
 
@@ -94,12 +101,12 @@ Deno.test("slot owner: of too many clients the longest idle are forgotten, and t
   await engine.close();
 });
 
-Deno.test("slot owner: frozen it answers nothing, closed it cannot say what became of writes under way", async () => {
+Deno.test("slot owner: held it takes no writes, closed it cannot say what became of writes under way", async () => {
   const { engine, owner } = await newOwner();
   const answers: string[] = [];
-  owner.freeze("a test");
+  owner.hold(100);
   owner.write(put(1), collect(answers));
-  owner.thaw();
+  owner.hold(0);
   owner.write(put(1), collect(answers));
   owner.close("another owner");
   owner.write(put(2), collect(answers));
