@@ -72,7 +72,12 @@ async function runCrazyloop(
     seconds: flags.integer("seconds"),
     intervalMs: flags.integer("interval-ms") ?? 0,
   };
-  const tally = await crazyloop(bench, systemClock, bounds, stopSignal(io));
+  const tally = await crazyloop(
+    bench,
+    systemClock,
+    bounds,
+    stopSignal(io, ["SIGINT", "SIGTERM"]).then(() => {}),
+  );
   io.out(tallyText(tally));
   return ExitCode.done;
 }

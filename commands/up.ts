@@ -7,10 +7,10 @@ import { type Cluster, Started } from "./up/cluster.ts";
 import { planOf } from "./up/plan.ts";
 import { howToReach } from "./up/reach.ts";
 
-const count = (name: string, what: string): Flag => ({
+const count = (name: string, what: string, min = 1): Flag => ({
   name,
   kind: "integer",
-  min: 1,
+  min,
   max: 100,
   default: "2",
   placeholder: "N",
@@ -23,7 +23,7 @@ export const command: Command = {
     `Opens a cluster on this machine, all in one process, and keeps its data in a folder for the next time. At a terminal the
 shell opens when the cluster is ready, and leaving it stops the cluster; otherwise it runs until SIGINT or SIGTERM.
 With --zookeeper each role is a process of its own, on a ZooKeeper ensemble, which is started when it is the default one
-and does not run. A folder that has more data nodes than --data says gets them all.`,
+and does not run. A folder that has more data nodes or standbys than the flags say gets them all.`,
   examples: ["kv up", "kv up --data 3 --dir /var/tmp/kv --addr :7000 --auto-port", "kv up --zookeeper"],
   arity: [0, 0],
   flags: [
@@ -38,6 +38,7 @@ and does not run. A folder that has more data nodes than --data says gets them a
     ),
     count("masters", "masters; one is active, the others wait"),
     count("data", "data nodes, each on a free port"),
+    count("standbys", "standbys, which take over when a data node dies; each on a free port", 0),
     {
       name: "dir",
       kind: "text",
@@ -59,7 +60,7 @@ and does not run. A folder that has more data nodes than --data says gets them a
       : import("./up/in_process.ts").then(({ startInProcess }) => startInProcess(plan, started));
     try {
       const cluster = await Promise.race([starting, signal]);
-      return cluster === undefined ? ExitCode.done : await run(context, cluster, signal);
+      return typeof cluster === "string" ? ExitCode.done : await run(context, cluster, signal);
     } finally {
       await started.stop();
     }
@@ -67,7 +68,7 @@ and does not run. A folder that has more data nodes than --data says gets them a
 };
 
 /** Resolves with the exit code when the cluster is to stop. */
-async function run({ io, connect }: Context, cluster: Cluster, signal: Promise<void>): Promise<number> {
+async function run({ io, connect }: Context, cluster: Cluster, signal: Promise<unknown>): Promise<number> {
   io.err(howToReach(cluster.masters));
   const client = io.stdinIsTerminal ? await connect(cluster.masters.join(",")) : undefined;
   const ended = await Promise.race([

@@ -24,4 +24,8 @@ export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   }],
   ["master", { summary: "run a master", load: () => import("../master.ts") }],
   ["data", { summary: "run a data node", load: () => import("../data.ts") }],
+  ["standby", {
+    summary: "run a standby, which takes over when a data node dies",
+    load: () => import("../standby.ts"),
+  }],
 ]);

@@ -14,21 +14,26 @@ export interface Server {
   /** Resolves when it has ended, with the reason if nobody asked for it. */
   readonly stopped: Promise<Error | undefined>;
   stop(): Promise<void>;
+  /** Hands over what it has to others, then stops. */
+  leave?(): Promise<void>;
 }
 
 /**
  * Starts the server and runs it until a signal, or until it ends by itself; `started` prints what there is to say.
+ * SIGINT and SIGTERM let it leave the cluster first where it can; SIGHUP stops it as it is, to be started again.
  * Resolves with the exit code, rejects when it cannot start.
  */
 export async function serve(server: Server, io: Io, started: () => void): Promise<number> {
-  const signal = stopSignal(io).then(() => undefined);
+  const signal = stopSignal(io, ["SIGINT", "SIGTERM", "SIGHUP"]);
   const running = server.start().then(() => {
     started();
     return server.stopped;
   });
   // Rejects when the start fails, but not when it fails because a signal came first.
-  const error = await Promise.race([signal, running]);
+  const ended = await Promise.race([signal, running]);
   running.catch(() => {});
+  const error = typeof ended === "string" ? undefined : ended;
+  if (typeof ended === "string" && ended !== "SIGHUP") await server.leave?.();
   await server.stop();
   if (error === undefined) return ExitCode.done;
   io.err(`kv: ${error.message}`);

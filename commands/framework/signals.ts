@@ -4,18 +4,18 @@ import type { Io } from "./io.ts";
 const KILLED = 130;
 
 /**
- * From now on the signals are ours: the promise resolves at the first one, for an orderly stop; a second one ends the
+ * From now on the signals are ours: the promise resolves with the first one, for an orderly stop; a second one ends the
  * process at once.
  */
-export function stopSignal(io: Io, signals: readonly Deno.Signal[] = ["SIGINT", "SIGTERM"]): Promise<void> {
-  const first = Promise.withResolvers<void>();
+export function stopSignal<S extends Deno.Signal>(io: Io, signals: readonly S[]): Promise<S> {
+  const first = Promise.withResolvers<S>();
   let count = 0;
-  const onSignal = () => {
+  const onSignal = (signal: S) => {
     count += 1;
     if (count > 1) Deno.exit(KILLED);
     io.err("stopping; a second signal stops at once");
-    first.resolve();
+    first.resolve(signal);
   };
-  for (const signal of signals) Deno.addSignalListener(signal, onSignal);
+  for (const signal of signals) Deno.addSignalListener(signal, () => onSignal(signal));
   return first.promise;
 }

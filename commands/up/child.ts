@@ -44,8 +44,9 @@ export class Child {
     }
   }
 
+  /** With the signal at which a node stays in the cluster: all are to come up again together. */
   async stop(): Promise<void> {
-    if (this.#running) this.#process.kill("SIGTERM");
+    if (this.#running) this.#process.kill("SIGHUP");
     await this.ended;
     removeEventListener("unload", this.#kill);
   }

@@ -1,14 +1,24 @@
 /** What `kv up` runs, whether in one process or in many. */
 
+import type { NodeRole } from "../../core/cluster/role.ts";
 import type { Config } from "../../core/platform/config.ts";
 import type { Address } from "../../core/platform/ports.ts";
 import type { Io } from "../framework/io.ts";
 
+/** A node that is to run. */
+export interface NodePlan {
+  /** Such as `data1`: its folder, and the name before its messages. */
+  readonly name: string;
+  readonly role: NodeRole;
+  readonly folder: string;
+}
+
 export interface Plan {
   /** Where the masters listen; port 0 takes a free one. */
   readonly masters: readonly Address[];
-  /** One data node on each. */
-  readonly dataFolders: readonly string[];
+  /** One node on each: those that were there before, and those that are new. */
+  readonly present: readonly NodePlan[];
+  readonly fresh: readonly NodePlan[];
   /** Everything is kept below it. */
   readonly folder: string;
   readonly config: Config;
@@ -22,6 +32,19 @@ export interface Cluster {
   readonly masters: readonly Address[];
   /** Resolves when it has ended without being asked to, with the reason. */
   readonly failed: Promise<Error>;
+}
+
+/**
+ * Nodes that were there before come up together, for they need each other to serve; new data nodes come one after the
+ * other, so that the first gets label 0, the second 68, and so on. Standbys get no labels.
+ */
+export async function startNodes(plan: Plan, start: (node: NodePlan) => Promise<void>): Promise<void> {
+  const together = [...plan.present, ...plan.fresh.filter(({ role }) => role === "standby")].map(start);
+  const inTurn = (async () => {
+    await Promise.all(together.slice(0, plan.present.length));
+    for (const node of plan.fresh.filter(({ role }) => role === "data")) await start(node);
+  })();
+  await Promise.all([...together, inTurn]);
 }
 
 /** What has been started so far, stopped in the opposite order. */

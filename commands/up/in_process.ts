@@ -4,26 +4,28 @@ import { DataNode } from "../../core/cluster/data_node.ts";
 import { Master } from "../../core/cluster/master.ts";
 import type { Coordinator } from "../../core/coordination/coordinator.ts";
 import { embeddedCoordinator } from "../../core/coordination/embedded.ts";
-import type { Address } from "../../core/platform/ports.ts";
+import { announceNode } from "../framework/node.ts";
 import { announceMaster } from "../framework/server.ts";
 import { realWorld } from "../framework/world.ts";
-import type { Cluster, Plan, Started } from "./cluster.ts";
+import { type Cluster, type Plan, type Started, startNodes } from "./cluster.ts";
 
-/** Resolves when a master is active and all data nodes serve; rejects when one cannot. */
+/** Resolves when a master is active and all nodes are ready; rejects when one cannot be. */
 export async function startInProcess(plan: Plan, started: Started): Promise<Cluster> {
   const failed = Promise.withResolvers<Error>();
   const { disk, log } = await realWorld(plan.config, "coordinator");
   const coordinator = embeddedCoordinator({ disk, log, folder: `${plan.folder}/coordinator` });
   started.add(() => coordinator.close());
   const masters = await startMasters(plan, coordinator, started, failed.resolve);
-  // One after the other, so that the first gets label 0, the second 68, and so on.
-  for (const [index, folder] of plan.dataFolders.entries()) {
-    const world = await realWorld(plan.config, `data${index + 1}`);
-    const node = new DataNode({ world, coordinator, config: plan.config, address: "127.0.0.1:0", folder });
-    await start(node, started, failed.resolve);
-    plan.io.out(`ready data ${node.address}\n`);
-  }
-  return { masters, failed: failed.promise };
+  await startNodes(plan, async (node) => {
+    const world = await realWorld(plan.config, node.name);
+    const options = { world, coordinator, config: plan.config, address: "127.0.0.1:0", ...node };
+    const program = new DataNode(options);
+    announceNode(program, plan.io);
+    await start(program, started, failed.resolve);
+  });
+  // Before all others, so that nobody takes the nodes that end one after the other for dead.
+  started.add(async () => void await Promise.all(masters.map((master) => master.stop())));
+  return { masters: masters.map(({ address }) => address), failed: failed.promise };
 }
 
 async function startMasters(
@@ -31,18 +33,18 @@ async function startMasters(
   coordinator: Coordinator,
   started: Started,
   failed: (error: Error) => void,
-): Promise<Address[]> {
-  const addresses: Address[] = [];
+): Promise<Master[]> {
+  const masters: Master[] = [];
   for (const [index, address] of plan.masters.entries()) {
     const world = await realWorld(plan.config, `master${index + 1}`);
     const master = new Master({ world, coordinator, config: plan.config, address });
     await start(master, started, failed);
     announceMaster(master, plan.io);
-    addresses.push(master.address);
+    masters.push(master);
     // The first one is to be the active one, whenever the cluster is opened.
     if (index === 0) await active(master);
   }
-  return addresses;
+  return masters;
 }
 
 /** Resolves when the master is active; rejects when it ends before. */

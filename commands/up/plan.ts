@@ -1,16 +1,19 @@
 /** From the flags of `kv up` to what is to run. Everything that can be checked is checked here, before anything starts. */
 
+import type { NodeRole } from "../../core/cluster/role.ts";
 import type { Config } from "../../core/platform/config.ts";
 import type { Context } from "../framework/command.ts";
-import type { Plan } from "./cluster.ts";
+import type { Io } from "../framework/io.ts";
+import type { NodePlan, Plan } from "./cluster.ts";
 import { isFree, masterAddresses } from "./ports.ts";
 
 /** @throws KvError */
 export function planOf({ io, flags, config, typed }: Context): Plan {
   const folder = flags.required("dir").replace(/(?<=.)\/+$/, "");
-  const wanted = Number(flags.required("data"));
-  const present = dataNodesIn(folder);
-  if (present > wanted) io.err(`${folder} has ${present} data nodes: starting all of them`);
+  const nodes = [
+    ...nodesOf("data", "data", Number(flags.required("data")), folder, io),
+    ...nodesOf("standby", "sb", Number(flags.required("standbys")), folder, io),
+  ];
   return {
     masters: masterAddresses(
       flags.required("addr"),
@@ -18,7 +21,8 @@ export function planOf({ io, flags, config, typed }: Context): Plan {
       flags.boolean("auto-port"),
       isFree,
     ),
-    dataFolders: Array.from({ length: Math.max(wanted, present) }, (_, i) => `${folder}/data${i + 1}`),
+    present: nodes.filter(({ isNew }) => !isNew),
+    fresh: nodes.filter(({ isNew }) => isNew),
     folder,
     config: io.stdinIsTerminal && typed["log-level"] === undefined ? withoutChatter(config) : config,
     typed,
@@ -26,13 +30,32 @@ export function planOf({ io, flags, config, typed }: Context): Plan {
   };
 }
 
-/** Every node holds slots that no other has: to leave one out would make its keys unavailable. */
-function dataNodesIn(folder: string): number {
+/** Every node may hold slots that no other has: to leave one out would make its keys unavailable. */
+function nodesOf(
+  role: NodeRole,
+  prefix: string,
+  wanted: number,
+  folder: string,
+  io: Io,
+): (NodePlan & { readonly isNew: boolean })[] {
+  const there = numbersIn(folder, prefix);
+  const highest = Math.max(0, ...there);
+  if (highest > wanted) {
+    io.err(`${folder} has ${highest} ${role === "data" ? "data nodes" : "standbys"}: starting all of them`);
+  }
+  return Array.from({ length: Math.max(wanted, highest) }, (_, i) => {
+    const name = `${prefix}${i + 1}`;
+    return { name, role, folder: `${folder}/${name}`, isNew: !there.includes(i + 1) };
+  });
+}
+
+function numbersIn(folder: string, prefix: string): number[] {
+  const pattern = new RegExp(`^${prefix}([1-9]\\d*)$`);
   try {
-    const names = Array.from(Deno.readDirSync(folder), ({ name }) => /^data([1-9]\d*)$/.exec(name)?.[1]);
-    return Math.max(0, ...names.map((number) => Number(number ?? 0)));
+    const names = Array.from(Deno.readDirSync(folder), ({ name }) => pattern.exec(name)?.[1]);
+    return names.filter((number) => number !== undefined).map(Number);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
+    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

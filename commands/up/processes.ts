@@ -3,10 +3,10 @@
 import { settingFlags } from "../../core/platform/config_text.ts";
 import type { Address } from "../../core/platform/ports.ts";
 import { Child } from "./child.ts";
-import type { Cluster, Plan, Started } from "./cluster.ts";
+import { type Cluster, type Plan, type Started, startNodes } from "./cluster.ts";
 import { openEnsemble } from "./ensemble.ts";
 
-/** Resolves when a master is active and all data nodes serve; rejects when one cannot. */
+/** Resolves when a master is active and all nodes are ready; rejects when one cannot be. */
 export async function startProcesses(plan: Plan, started: Started): Promise<Cluster> {
   const ensemble = openEnsemble(plan);
   started.add(() => ensemble.then((stop) => stop(), () => {}));
@@ -20,11 +20,14 @@ export async function startProcesses(plan: Plan, started: Started): Promise<Clus
     // The first one is to be the active one, whenever the cluster is opened.
     if (index === 0) await master.line("ready master ");
   }
-  for (const [index, folder] of plan.dataFolders.entries()) {
-    const node = spawn(plan, `data${index + 1}`, ["data", "--addr", "127.0.0.1:", "--data", folder], started);
+  const ofMasters = [...children];
+  await startNodes(plan, async ({ name, role, folder }) => {
+    const node = spawn(plan, name, [role, "--addr", "127.0.0.1:", "--data", folder], started);
     children.push(node);
-    await node.line("ready data ");
-  }
+    await node.line("ready ");
+  });
+  // Before all others, so that nobody takes the nodes that end one after the other for dead.
+  started.add(async () => void await Promise.all(ofMasters.map((master) => master.stop())));
   return { masters, failed: allEnded(plan, children, started) };
 }
 

@@ -12,6 +12,7 @@ import { Engine } from "../storage/engine.ts";
 import { Copies } from "./copies.ts";
 import { inspect } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
+import { Leaving } from "./leaving.ts";
 import { Membership } from "./membership.ts";
 import { Operations } from "./operations.ts";
 import { pathsBelow } from "./paths.ts";
@@ -138,6 +139,18 @@ export class DataNode {
   /** Stops serving, makes a checkpoint and lets go of the folder. The slots stay ours and wait for our return. */
   stop(): Promise<void> {
     return this.#stop(undefined);
+  }
+
+  /** Hands its slots over and has its copies replaced, as far as there are others for that, then stops. */
+  async leave(): Promise<void> {
+    const { clock, transport, log } = this.#options.world;
+    const membership = this.#membership;
+    if (membership !== undefined && this.#stopping === undefined) {
+      const { self } = this;
+      const leaving = new Leaving({ clock, transport, log, self, rings: this.#rings, membership });
+      await Promise.race([leaving.run(), this.stopped]);
+    }
+    await this.stop();
   }
 
   #stop(error: Error | undefined): Promise<void> {

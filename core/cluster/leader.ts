@@ -1,5 +1,5 @@
 import type { SuspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
-import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
+import type { Session } from "../coordination/coordinator.ts";
 import { breakLock, lockHolder } from "../coordination/lock.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log, Random, Transport } from "../platform/ports.ts";

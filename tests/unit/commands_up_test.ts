@@ -50,20 +50,26 @@ function plan(words: string[]) {
   return { io, plan: planOf({ io, args: [], flags, typed, config: defaultConfig(), connect }) };
 }
 
-Deno.test("the data nodes of a folder are all started again", () => {
+Deno.test("the nodes of a folder are all started again, new ones are told apart", () => {
   const folder = Deno.makeTempDirSync();
+  const names = (nodes: readonly { readonly name: string; readonly folder: string }[]) =>
+    nodes.map(({ name, folder: own }) => {
+      assertEquals(own.split("/").at(-1), name);
+      return name;
+    });
   try {
-    assertEquals(plan(["--dir", `${folder}/new/`]).plan.dataFolders, [
-      `${folder}/new/data1`,
-      `${folder}/new/data2`,
-    ]);
-    for (const name of ["data1", "data2", "data3", "data", "datax9", "coordinator"]) {
+    const { plan: fresh } = plan(["--dir", `${folder}/new/`]);
+    assertEquals(names(fresh.fresh), ["data1", "data2", "sb1", "sb2"]);
+    assertEquals(fresh.fresh.map(({ role }) => role), ["data", "data", "standby", "standby"]);
+    assertEquals([fresh.fresh[0]?.folder, fresh.present], [`${folder}/new/data1`, []]);
+    for (const name of ["data1", "data2", "data3", "data", "datax9", "coordinator", "sb1"]) {
       Deno.mkdirSync(`${folder}/${name}`);
     }
     const { plan: found, io } = plan(["--dir", folder]);
-    assertEquals(found.dataFolders, [1, 2, 3].map((number) => `${folder}/data${number}`));
+    assertEquals(names(found.present), ["data1", "data2", "data3", "sb1"]);
+    assertEquals(names(found.fresh), ["sb2"]);
     assertEquals(io.stderr(), `${folder} has 3 data nodes: starting all of them\n`);
-    assertEquals(plan(["--dir", folder, "--data", "4"]).plan.dataFolders.length, 4);
+    assertEquals(names(plan(["--dir", folder, "--data", "4", "--standbys", "0"]).plan.fresh), ["data4"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -2,7 +2,7 @@
 
 import { type NodeRef, type Ring, sameRef, type SlotEntry } from "../../ring/ring.ts";
 import type { Registered } from "../registration.ts";
-import { answerOf, type Answers, changeSlots, isIn, newestById, type RingChange, type View } from "./view.ts";
+import { answerOf, type Answers, changeSlots, newestById, type RingChange, type View } from "./view.ts";
 
 /** Registered processes that the ring lists as they were before; they must answer before that changes. */
 export function returned(view: View): Registered[] {
