@@ -66,7 +66,7 @@ export interface ScheduledEvent {
  */
 export class Scheduler {
   #nowMs = 0;
-  #steps = 0;
+  #fired = 0;
   #hash = 0x811c9dc5;
   #requeued = 0;
   readonly #heap: ScheduledEvent[] = [];
@@ -88,7 +88,7 @@ export class Scheduler {
 
   /** Events fired so far. */
   get steps(): number {
-    return this.#steps;
+    return this.#fired;
   }
 
   /** Hash of all events so far, their moments included: equal for two runs that went alike. */
@@ -118,7 +118,27 @@ export class Scheduler {
   }
 
   /** Fires the next event and lets all that follows from it happen. False: there is none. */
-  async step(): Promise<boolean> {
+  step(): Promise<boolean> {
+    return outsideMicrotasks(() => this.#step());
+  }
+
+  /** Steps until `done`; false when virtual time passed `limitMs` or nothing was left to happen before it. */
+  async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
+    let finished: boolean | undefined;
+    while (finished === undefined) finished = await outsideMicrotasks(() => this.#steps(done, limitMs));
+    return finished;
+  }
+
+  /** Undefined: there is more to do, after the loop of the real process had its turn. */
+  #steps(done: () => boolean, limitMs: number): boolean | undefined {
+    for (let i = 0; i < STEPS_PER_TURN; i++) {
+      if (done()) return true;
+      if (this.#nowMs >= limitMs || !this.#step()) return false;
+    }
+    return undefined;
+  }
+
+  #step(): boolean {
     for (;;) {
       const event = this.#pop();
       if (event === undefined) return false;
@@ -133,18 +153,10 @@ export class Scheduler {
         continue;
       }
       this.#fire(event, event.fire);
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      runMicrotasks();
       this.afterStep();
       return true;
     }
-  }
-
-  /** Steps until `done`; false when virtual time passed `limitMs` or nothing was left to happen before it. */
-  async runUntil(done: () => boolean, limitMs: number): Promise<boolean> {
-    while (!done()) {
-      if (this.#nowMs >= limitMs || !(await this.step())) return false;
-    }
-    return true;
   }
 
   /** Mixes a number into the trace's hash. */
@@ -154,7 +166,7 @@ export class Scheduler {
   }
 
   #fire(event: ScheduledEvent, fire: () => void): void {
-    this.#steps++;
+    this.#fired++;
     this.mix(Math.floor(this.#nowMs));
     this.mix(Math.floor((this.#nowMs % 1) * 2 ** 31));
     this.onEvent?.(event);
@@ -196,6 +208,29 @@ export class Scheduler {
     heap[i] = last;
     return first;
   }
+}
+
+/**
+ * Runs all microtasks that there are, and those that they make. A turn of the real event loop for each event would do
+ * the same and take longer than most events do. It does nothing from within a microtask.
+ */
+const { runMicrotasks } = ((Deno as unknown as Record<symbol, unknown>)[
+  (Deno as unknown as { readonly internal: symbol }).internal
+] as { readonly core: { runMicrotasks(): void } }).core;
+
+/** Between two turns of the real event loop, in which rejections that nobody handled are reported. */
+const STEPS_PER_TURN = 1000;
+
+function outsideMicrotasks<T>(action: () => T): Promise<T> {
+  return new Promise((resolve, reject) =>
+    setImmediate(() => {
+      try {
+        resolve(action());
+      } catch (error) {
+        reject(error);
+      }
+    })
+  );
 }
 
 function before(a: ScheduledEvent, b: ScheduledEvent): boolean {
