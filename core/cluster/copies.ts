@@ -8,13 +8,30 @@ import { ReplicaStream } from "../replication/replica_stream.ts";
 import { Replicator } from "../replication/replicator.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
-import type { Engine } from "../storage/engine.ts";
+import type { Engine, SlotView } from "../storage/engine.ts";
 import { MasterCalls } from "./master_calls.ts";
 import type { RingKeeper } from "./ring_keeper.ts";
 import { SlotTable } from "./slot_table.ts";
 
 /** Records that are kept in memory for followers that lack a little. */
 const RECENT_BYTES_MAX = 16 << 20;
+
+/** One slot of a node, for checkers. */
+export interface ReplicaView {
+  readonly log: SlotView;
+  /** The highest epoch known: what is below is refused. */
+  readonly highestEpoch: number;
+  /** By the monotonic clock: until then this node has promised not to serve the slot. */
+  readonly notBeforeMs: number;
+  /** There while this process takes itself for the owner. */
+  readonly owner: {
+    readonly epoch: number;
+    readonly isrSeq: number;
+    readonly effectiveIsr: readonly NodeRef[];
+    readonly startLsn: number;
+    readonly canAnswer: boolean;
+  } | undefined;
+}
 
 /** The slots of a node: those that it owns, and those that it copies for others. */
 export class Copies {
@@ -63,6 +80,22 @@ export class Copies {
     const broken = (from: NodeRef) => this.#watch.broken(from);
     const parts = { self, engine, promises, replicas, heard, broken };
     services.stream(cluster.replicate, (replies) => new ReplicaStream(parts, replies));
+  }
+
+  view(slot: number): ReplicaView {
+    const owner = this.slots.owner(slot);
+    return {
+      log: this.engine.slot(slot),
+      highestEpoch: this.promises.highest(slot),
+      notBeforeMs: this.promises.notBeforeMs(slot),
+      owner: owner === undefined || owner.state === "closed" ? undefined : {
+        epoch: owner.epoch,
+        isrSeq: owner.inSync.isrSeq,
+        effectiveIsr: owner.inSync.members,
+        startLsn: owner.startLsn,
+        canAnswer: owner.canAnswer,
+      },
+    };
   }
 
   /** Takes up a newer ring. */

@@ -9,7 +9,7 @@ import { checkSameSettings } from "../ring/settings.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
 import { cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
-import { Copies } from "./copies.ts";
+import { Copies, type ReplicaView } from "./copies.ts";
 import { inspect } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
 import { Leaving } from "./leaving.ts";
@@ -86,10 +86,9 @@ export class DataNode {
     return () => this.#readyListeners.delete(listener);
   }
 
-  /** For checkers: whether an operation on the slot would be answered now, and in which epoch. */
-  answersIn(slot: number): number | undefined {
-    const owner = this.#copies?.slots.owner(slot);
-    return owner?.canAnswer ? owner.epoch : undefined;
+  /** For checkers: the slot as it is now; undefined as long as the storage is not open. */
+  replica(slot: number): ReplicaView | undefined {
+    return this.#copies?.view(slot);
   }
 
   /** Resolves when the ring lists this process and it serves its share; rejects when it cannot or may not. */

@@ -7,7 +7,6 @@ import { slotOf } from "../ring/placement.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 
 export interface SlotTableParts extends OwnerParts {
-  readonly self: NodeRef;
   readonly msn: number;
   readonly log: Log;
   readonly replicas: Replicas;

@@ -23,6 +23,11 @@ export class InSyncSet {
     return this.#followers;
   }
 
+  /** The effective set, the owner included; another array whenever it changes. */
+  members: readonly NodeRef[] = [];
+
+  constructor(private readonly self: NodeRef) {}
+
   /** Without the owner. */
   get effective(): readonly Follower[] {
     return this.#effective;
@@ -75,6 +80,7 @@ export class InSyncSet {
 
   #changed(): void {
     this.#effective = this.#followers.filter((follower) => follower.counts);
+    this.members = [this.self, ...this.#effective.map(({ ref }) => ref)];
     this.#lease();
   }
 

@@ -18,6 +18,7 @@ const LEASE_SHARE = 0.8;
 
 /** What the owners of a node have in common. */
 export interface OwnerParts {
+  readonly self: NodeRef;
   readonly engine: Engine;
   readonly clock: Clock;
   readonly promises: Promises;
@@ -44,7 +45,7 @@ export type OwnerState = "starting" | "serving" | "closed";
  * - One (node, incarnation) appends in an epoch; every record carries this epoch, the first one starts it.
  */
 export class SlotOwner {
-  readonly inSync = new InSyncSet();
+  readonly inSync: InSyncSet;
   readonly #parts: OwnerParts;
   readonly #engine: Engine;
   readonly #pending = new PendingRecords();
@@ -60,6 +61,7 @@ export class SlotOwner {
   constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number) {
     this.#parts = parts;
     this.#engine = parts.engine;
+    this.inSync = new InSyncSet(parts.self);
   }
 
   get state(): OwnerState {

@@ -64,7 +64,7 @@ export class WorkloadClient implements Program {
       if (answer === undefined) this.workload.violated(`${this.name} was told: ${messageOf(error)}`);
       if (error instanceof KvError && error.code === "damaged") this.#damaged(key, error);
     }
-    history.end(operation, answer ?? { kind: "unknown" });
+    history.end(key, operation, answer ?? { kind: "unknown" });
     if (answer !== undefined && "version" in answer) versions.set(key, answer.version);
     trace(
       `${this.name}: ${JSON.stringify({ key, ...request, value: undefined })} -> ${JSON.stringify(answer)}`,

@@ -2,16 +2,20 @@ import { DataNode } from "../../core/cluster/data_node.ts";
 import { Master } from "../../core/cluster/master.ts";
 import { pathsBelow } from "../../core/cluster/paths.ts";
 import type { Address } from "../../core/platform/ports.ts";
+import { fnv1a32 } from "../../core/ring/hash.ts";
+import { slotOf } from "../../core/ring/placement.ts";
 import { type Workload, WorkloadClient } from "./client.ts";
 import { History } from "./history.ts";
-import { type Answering, Invariants } from "./invariants.ts";
+import { Invariants } from "./invariants.ts";
+import type { LiveNode } from "./invariants/owners.ts";
+import { RingTruth } from "./invariants/ring.ts";
 import { Machine, type Program, type Surroundings } from "./machine.ts";
 import { MachineDisk } from "./machine_disk.ts";
 import type { Plan } from "./plan.ts";
 import { SimEnsemble } from "./world/ensemble.ts";
 import { CALM, SimNetwork } from "./world/network.ts";
 import type { SeededRandom } from "./world/random.ts";
-import { Scheduler } from "./world/scheduler.ts";
+import { Scheduler, type SimProcess } from "./world/scheduler.ts";
 import type { Listening } from "./world/transport.ts";
 
 const FOLDER = "/data";
@@ -26,28 +30,28 @@ export class Cluster {
   readonly clients: Machine<WorkloadClient>[];
   readonly history = new History();
   readonly workload: Workload;
+  /** The ring as it really is. */
+  readonly rings: RingTruth;
   readonly invariants: Invariants;
   readonly violations: string[] = [];
   /** How often each fault was injected, by kind. */
   readonly counts = new Map<string, number>();
-  readonly #serving = new Map<string, Answering>();
+  readonly #nodeMachines = new Map<string, Machine<DataNode>>();
 
   constructor(readonly plan: Plan, readonly random: SeededRandom, readonly onTrace?: (line: string) => void) {
     this.scheduler = new Scheduler(random.fork("order"));
     this.network = new SimNetwork(this.scheduler, random.fork("network"));
     this.ensemble = new SimEnsemble(this.scheduler, random.fork("coordinator"));
-    this.invariants = new Invariants(
-      this.ensemble,
-      pathsBelow(plan.config.root),
-      (what) => this.violated(what),
-    );
-    this.scheduler.afterStep = () => this.invariants.afterStep(this.#answering());
+    this.rings = new RingTruth(this.ensemble, pathsBelow(plan.config.root), (what) => this.violated(what));
+    this.invariants = this.#invariants();
+    this.scheduler.afterStep = (process) => this.#look(process);
     this.scheduler.onError = (error, { process, label }) =>
       this.violated(
         `uncaught in ${process?.name ?? "the world"} (${label}): ${(error as Error).stack ?? error}`,
       );
     this.masters = range(plan.masters).map((i) => this.#master(`master${i}`, `10.0.1.${i}:9666`));
     this.dataNodes = range(plan.dataNodes).map((i) => this.#dataNode(`data${i}`, `10.0.2.${i}`));
+    for (const machine of this.dataNodes) this.#nodeMachines.set(machine.name, machine);
     this.workload = {
       plan,
       history: this.history,
@@ -132,16 +136,60 @@ export class Cluster {
     const { scheduler, network, ensemble, trace } = this;
     const count = (what: string) => this.count(what);
     const violated = (what: string) => this.violated(what);
-    return { scheduler, network, ensemble, trace, count, violated, clockSkew: this.plan.clockSkew };
+    const dying = (machine: Machine<Program>) => this.#dying(machine.name);
+    return { scheduler, network, ensemble, trace, count, violated, dying, clockSkew: this.plan.clockSkew };
   }
 
-  #answering(): ReadonlyMap<string, Answering> {
-    this.#serving.clear();
-    for (const { name, program } of this.dataNodes) {
-      if (program !== undefined) this.#serving.set(name, program);
-    }
-    return this.#serving;
+  #invariants(): Invariants {
+    const { msn, minInSync } = this.plan.config;
+    const violated = (what: string) => this.violated(what);
+    const invariants = new Invariants(this.rings, {
+      msn,
+      minInSync,
+      violated,
+      count: (what) => this.count(what),
+    });
+    this.history.onAnswer = (key, answer) => {
+      if (!("version" in answer) || answer.version === 0) return;
+      const slot = slotOf(fnv1a32(new TextEncoder().encode(key)), msn);
+      invariants.acknowledged(slot, answer.version, answer.kind === "written");
+    };
+    return invariants;
   }
+
+  #look(process: SimProcess | undefined): void {
+    if (process === undefined) return;
+    const machine = this.#nodeMachines.get(process.name);
+    const live = machine?.process === process ? liveNode(machine) : undefined;
+    if (live !== undefined) this.invariants.look(live);
+  }
+
+  #dying(name: string): void {
+    const machine = this.#nodeMachines.get(name);
+    const live = machine && liveNode(machine);
+    if (live === undefined) return;
+    this.invariants.look(live, true);
+    this.invariants.ended(live);
+  }
+}
+
+const live = new WeakMap<DataNode, LiveNode>();
+
+/** The same object every time for the same process. */
+function liveNode({ name, program, clock }: Machine<DataNode>): LiveNode | undefined {
+  if (program === undefined || clock === undefined) return undefined;
+  let known = live.get(program);
+  if (known === undefined) {
+    live.set(
+      program,
+      known = {
+        name,
+        node: program,
+        nowMs: () => clock.monotonicMs(),
+      },
+    );
+  }
+  return known;
 }
 
 function range(count: number): number[] {

@@ -12,6 +12,8 @@ export class History {
   #position = 0;
   /** Operations asked for. */
   asked = 0;
+  /** Called with each answer. */
+  onAnswer: (key: string, answer: Answer) => void = () => {};
   /** Answers by kind. */
   readonly answers = new Map<Answer["kind"], number>();
 
@@ -30,11 +32,12 @@ export class History {
     return operation;
   }
 
-  end(operation: KeyOperation, answer: Answer): void {
+  end(key: string, operation: KeyOperation, answer: Answer): void {
     const recorded: Recorded = operation;
     recorded.answer = answer;
     recorded.returnAt = ++this.#position;
     this.answers.set(answer.kind, (this.answers.get(answer.kind) ?? 0) + 1);
+    this.onAnswer(key, answer);
   }
 
   /** The operations on each key, in the order of their calls. */

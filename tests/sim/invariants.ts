@@ -1,111 +1,143 @@
-import { ringFromJson } from "../../core/ring/document.ts";
-import { addressOf } from "../../core/ring/followers.ts";
-import { type Ring, sameRef, type SlotEntry } from "../../core/ring/ring.ts";
-import type { CommittedWrite, SimEnsemble } from "./world/ensemble.ts";
+import { type NodeRef, sameRef } from "../../core/ring/ring.ts";
+import { Copy } from "./invariants/copy.ts";
+import { checkLog } from "./invariants/logs.ts";
+import { checkOwner, type LiveNode, type OwnerContext } from "./invariants/owners.ts";
+import type { RingTruth } from "./invariants/ring.ts";
+import { SlotTruth } from "./invariants/truth.ts";
 
-/** What the checker asks of a data node. */
-export interface Answering {
-  /** The epoch in which it would answer an operation on the slot now; undefined if it would not. */
-  answersIn(slot: number): number | undefined;
-  readonly self: { readonly id: string; readonly incarnation: number };
+export interface InvariantOptions {
+  readonly msn: number;
+  readonly minInSync: number;
+  readonly violated: (what: string) => void;
+  readonly count: (what: string) => void;
 }
 
-/** Checks the ring at every commit, and who would answer for what after every event. */
+/**
+ * The invariants of DESIGN.md, section 8. Only the process that an event belonged to can have changed, so only that one
+ * is looked at after the event, and of its slots only those are checked in depth of which something has changed.
+ */
 export class Invariants {
-  /** The ring as it really is. */
-  ring: Ring | undefined;
-  ringWrites = 0;
+  readonly #truths: readonly SlotTruth[];
+  readonly #copies: readonly Map<string, Copy>[];
+  /** The nodes that were looked at, by id: the last process of each. */
+  readonly #nodes = new Map<string, LiveNode>();
+  /** By slot: the last node that was seen to answer. */
+  readonly #answering: (LiveNode | undefined)[];
+  readonly #contexts = new Map<string, readonly OwnerContext[]>();
 
-  constructor(
-    readonly ensemble: SimEnsemble,
-    readonly paths: { readonly ring: string; readonly masterLock: string },
-    readonly violated: (what: string) => void,
-  ) {
-    ensemble.onCommit((write) => {
-      if (write.path === paths.ring) this.#ringWritten(write);
+  constructor(readonly rings: RingTruth, readonly options: InvariantOptions) {
+    const slots = Array.from({ length: options.msn });
+    this.#truths = slots.map(() => new SlotTruth());
+    this.#copies = slots.map(() => new Map<string, Copy>());
+    this.#answering = slots.map(() => undefined);
+    rings.onChange = (changed) => {
+      for (const slot of changed) this.#checkMembers(slot);
+    };
+  }
+
+  /** What is known of a slot. */
+  truth(slot: number): SlotTruth {
+    return this.#truths[slot]!;
+  }
+
+  /** To be called after each event of the node's process, and `dying` in the middle of one, when the power fails. */
+  look(live: LiveNode, dying = false): void {
+    if (live.node.replica(0) === undefined) return;
+    const { self } = live.node;
+    this.#nodes.set(self.id, live);
+    const contexts = this.#contextsOf(live.name);
+    for (let slot = 0; slot < this.options.msn; slot++) {
+      const view = live.node.replica(slot)!;
+      const copy = this.#copy(slot, self.id);
+      const committedBefore = copy.incarnation === self.incarnation ? copy.committedLsn : Infinity;
+      const changed = !copy.isAt(self.incarnation, view);
+      if (!changed && view.owner === undefined) continue;
+      const context = contexts[slot]!;
+      if (changed) checkLog(copy, self, view, context);
+      if (view.owner === undefined || dying) continue;
+      checkOwner(copy, live, view, committedBefore, context);
+      if (view.owner.canAnswer) this.#answers(slot, live);
+    }
+  }
+
+  /** The process of the node has ended. */
+  ended(live: LiveNode): void {
+    for (const [id, known] of this.#nodes) if (known.node === live.node) this.#nodes.delete(id);
+    this.#answering.forEach((known, slot) => {
+      if (known?.node === live.node) this.#answering[slot] = undefined;
     });
   }
 
-  /** `nodes`: all data nodes whose process lives, by name, paused ones too. */
-  afterStep(nodes: ReadonlyMap<string, Answering>): void {
-    const { ring } = this;
-    if (ring === undefined) return;
-    for (let slot = 0; slot < ring.slots.length; slot++) {
-      let answering: string | undefined;
-      for (const [name, node] of nodes) {
-        const epoch = node.answersIn(slot);
-        if (epoch === undefined) continue;
-        if (answering !== undefined) {
-          this.violated(`both ${answering} and ${name} would answer for slot ${slot}`);
-        }
-        answering = name;
-        const entry = ring.slots[slot]!;
-        if (epoch !== entry.epoch || !sameRef(node.self, entry.owner)) {
-          this.violated(
-            `${name} would answer for slot ${slot} in epoch ${epoch}, but the ring of version ${ring.version} ` +
-              `names ${entry.owner?.id} ${entry.owner?.incarnation} in epoch ${entry.epoch}`,
-          );
-        }
-      }
+  /** A client was told of this version; `written`: as the result of its own write. */
+  acknowledged(slot: number, lsn: number, written: boolean): void {
+    const truth = this.truth(slot);
+    const problem = written && truth.thin.has(lsn)
+      ? "was acknowledged with fewer members in sync than minInSync"
+      : lsn > truth.committed
+      ? `was answered, but owners have committed through ${truth.committed} only`
+      : undefined;
+    if (problem !== undefined) this.options.violated(`slot ${slot}: lsn ${lsn} ${problem}`);
+    if (lsn <= truth.acknowledged) return;
+    truth.acknowledged = lsn;
+    this.#checkMembers(slot);
+  }
+
+  /** Invariant 3 for all members of the slot: what was acknowledged is on their disks, dead or alive. */
+  #checkMembers(slot: number): void {
+    const truth = this.truth(slot);
+    for (const { id } of this.rings.ring?.slots[slot]?.isr ?? []) {
+      const copy = this.#copies[slot]!.get(id);
+      if (copy === undefined || copy.unusable || copy.durableLsn >= truth.acknowledged) continue;
+      this.options.violated(
+        `slot ${slot}: ${id} is in sync by the ring, but durable through ${copy.durableLsn} only; ` +
+          `${truth.acknowledged} was acknowledged`,
+      );
     }
   }
 
-  #ringWritten(write: CommittedWrite): void {
-    this.ringWrites++;
-    const before = this.ring;
-    const after = ringFromJson(write.data);
-    this.ring = after;
-    if (!this.#holdsLock(write.session)) {
-      this.violated(`ring ${after.version} written by ${write.client}, which does not hold the lock`);
+  /** Invariant 6, first half: two nodes never answer for a slot at once. */
+  #answers(slot: number, live: LiveNode): void {
+    const other = this.#answering[slot];
+    this.#answering[slot] = live;
+    if (other === undefined || other.node === live.node) return;
+    if (other.node.replica(slot)?.owner?.canAnswer) {
+      this.options.violated(`both ${other.name} and ${live.name} would answer for slot ${slot}`);
     }
-    for (const problem of ringProblems(before, after)) this.violated(`ring ${after.version}: ${problem}`);
   }
 
-  /** The holder is the owner of the child with the lowest sequence number. */
-  #holdsLock(session: string): boolean {
-    const { truth } = this.ensemble;
-    const names = truth.children(this.paths.masterLock) ?? [];
-    const first = names.toSorted((a, b) => Number(a.slice(-10)) - Number(b.slice(-10)))[0];
-    const holder = first && truth.read(`${this.paths.masterLock}/${first}`)?.stat.ephemeralOwner;
-    return holder === session;
+  #copy(slot: number, nodeId: string): Copy {
+    const copies = this.#copies[slot]!;
+    let copy = copies.get(nodeId);
+    if (copy === undefined) copies.set(nodeId, copy = new Copy(nodeId, slot));
+    return copy;
   }
-}
 
-/** What is wrong with `after` as the successor of `before`. */
-export function ringProblems(before: Ring | undefined, after: Ring): string[] {
-  const problems: string[] = [];
-  const labels = new Set(after.nodes.map((node) => node.label));
-  if (labels.size !== after.nodes.length) problems.push("two nodes have the same label");
-  if (after.slots.length !== after.settings.msn) problems.push(`${after.slots.length} slots`);
-  after.slots.forEach((entry, slot) => {
-    if (entry.owner === undefined) return;
-    const { owner } = entry;
-    if (!entry.isr.some((ref) => sameRef(ref, owner))) problems.push(`owner of slot ${slot} not in its ISR`);
-    if (addressOf(after, owner) === undefined) problems.push(`owner of slot ${slot} is not listed`);
-  });
-  if (before === undefined) return problems;
-  if (after.version !== before.version + 1) problems.push(`follows version ${before.version}`);
-  if (after.previousNonce !== before.nonce) problems.push("does not name the nonce of the version before");
-  if (after.clusterId !== before.clusterId) problems.push("another cluster");
-  if (JSON.stringify(after.settings) !== JSON.stringify(before.settings)) problems.push("other settings");
-  after.slots.forEach((entry, slot) => problems.push(...slotProblems(slot, before.slots[slot]!, entry)));
-  return problems;
-}
+  #live(ref: NodeRef): LiveNode | undefined {
+    const live = this.#nodes.get(ref.id);
+    return live !== undefined && sameRef(live.node.self, ref) ? live : undefined;
+  }
 
-function slotProblems(slot: number, before: SlotEntry, after: SlotEntry): string[] {
-  const problems: string[] = [];
-  if (after.epoch < before.epoch) {
-    problems.push(`epoch of slot ${slot} fell from ${before.epoch} to ${after.epoch}`);
+  #contextsOf(name: string): readonly OwnerContext[] {
+    let contexts = this.#contexts.get(name);
+    if (contexts === undefined) {
+      contexts = this.#truths.map((_, slot) => this.#context(slot, name));
+      this.#contexts.set(name, contexts);
+    }
+    return contexts;
   }
-  if (after.isrSeq < before.isrSeq) problems.push(`isrSeq of slot ${slot} fell`);
-  const sameOwner = sameRef(before.owner, after.owner);
-  if (!sameOwner && after.epoch <= before.epoch) {
-    problems.push(`slot ${slot} has a new owner in the same epoch`);
+
+  #context(slot: number, name: string): OwnerContext {
+    const { minInSync, violated, count } = this.options;
+    return {
+      slot,
+      minInSync,
+      truth: this.truth(slot),
+      entry: () => this.rings.ring?.slots[slot],
+      violated: (what) => violated(`slot ${slot} at ${name}: ${what}`),
+      count,
+      live: (ref) => this.#live(ref),
+      copyOf: (nodeId) => this.#copy(slot, nodeId),
+      isrSize: (isrSeq) => this.rings.isrSize(slot, isrSeq),
+    };
   }
-  const sameIsr = before.isr.length === after.isr.length &&
-    before.isr.every((ref, i) => sameRef(ref, after.isr[i]));
-  if ((!sameOwner || !sameIsr) && after.isrSeq <= before.isrSeq) {
-    problems.push(`ISR or owner of slot ${slot} changed in the same isrSeq`);
-  }
-  return problems;
 }

@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly trace: (text: string) => void;
   readonly count: (what: string) => void;
   readonly violated: (what: string) => void;
+  /** The machine's process is about to end; what it is in the middle of will not be finished. */
+  readonly dying: (machine: Machine<Program>) => void;
   /** Clocks run wrong by up to this share: 0.01 is one per cent. */
   readonly clockSkew: number;
 }
@@ -36,6 +38,8 @@ export interface Program {
 export class Machine<P extends Program> {
   process: SimProcess | undefined;
   program: P | undefined;
+  /** Of the process. */
+  clock: SimClock | undefined;
   /** Its last start has succeeded, and it has not ended since. */
   ready = false;
   starts = 0;
@@ -79,6 +83,7 @@ export class Machine<P extends Program> {
       wallAheadMs: random.between(-1, 1) * 100 * this.surroundings.clockSkew,
       timerLateMsMax: 1,
     });
+    this.clock = clock;
     const transport = new SimTransport(network, process);
     const disk = this.disk?.mount(process, clock) ?? NO_DISK;
     const world = { clock, random: random.fork("program"), disk, transport, log };
@@ -99,6 +104,7 @@ export class Machine<P extends Program> {
     const { process } = this;
     if (process === undefined) return;
     this.surroundings.trace(`${this.name}: killed (${how})`);
+    this.surroundings.dying(this as unknown as Machine<Program>);
     this.#forget();
     process.kill();
     this.surroundings.network.killed(process, how);

@@ -71,7 +71,7 @@ Deno.test("fork: a follower that has committed what we do not have is of another
 });
 
 Deno.test("in sync: a proposed follower counts until a ring above its isrSeq is seen", () => {
-  const set = new InSyncSet();
+  const set = new InSyncSet(SELF);
   set.adopt(entry(5), [A], 0);
   assertEquals(set.ackedLsn(), Infinity);
   set.propose(set.followers[0]!);
@@ -85,7 +85,7 @@ Deno.test("in sync: a proposed follower counts until a ring above its isrSeq is 
 });
 
 Deno.test("in sync: a proposed follower that the ring does not want any more counts as well", () => {
-  const set = new InSyncSet();
+  const set = new InSyncSet(SELF);
   set.adopt(entry(5), [A], 0);
   set.propose(set.followers[0]!);
   set.adopt(entry(5), [], 0);
@@ -95,7 +95,7 @@ Deno.test("in sync: a proposed follower that the ring does not want any more cou
 });
 
 Deno.test("in sync: a member that was restarted has promised nothing and acknowledged nothing", () => {
-  const set = new InSyncSet();
+  const set = new InSyncSet(SELF);
   set.adopt(entry(5, A), [A], 0);
   set.promised(set.followers[0]!, 100, 100);
   set.followers[0]!.ackedLsn = 7;
@@ -106,7 +106,7 @@ Deno.test("in sync: a member that was restarted has promised nothing and acknowl
 });
 
 Deno.test("wishes: broken members leave first, followers that caught up enter, the successor takes over last", () => {
-  const set = new InSyncSet();
+  const set = new InSyncSet(SELF);
   const wanted = { owner: B, superfluous: [] };
   const wish = (lastLsn: number, nowMs: number) =>
     nextWish({ inSync: set, lastLsn, committedLsn: 4, serving: true }, wanted, nowMs, PATIENCE);

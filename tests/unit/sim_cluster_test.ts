@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createRing } from "../../core/ring/document.ts";
 import type { Ring, SlotEntry } from "../../core/ring/ring.ts";
-import { ringProblems } from "../sim/invariants.ts";
+import { ringProblems } from "../sim/invariants/ring.ts";
 import { PLANTED } from "../sim/planted.ts";
 import { runSeed } from "../sim/run.ts";
 

@@ -17,9 +17,9 @@ async function newOwner(clientsMax = 10) {
   const engine = await openOn(disk);
   const promises = new Promises(clock, [0, 0, 0]);
   const recent = new RecentRecords(1000);
-  const owner = new SlotOwner({ engine, clock, promises, recent, clientsMax, minInSync: 1 }, SLOT, 1);
-  engine.onDurable(() => owner.advance());
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
+  const owner = new SlotOwner({ self, engine, clock, promises, recent, clientsMax, minInSync: 1 }, SLOT, 1);
+  engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
   return { engine, owner, disk };

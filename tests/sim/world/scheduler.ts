@@ -70,8 +70,8 @@ export class Scheduler {
   #hash = 0x811c9dc5;
   #requeued = 0;
   readonly #heap: ScheduledEvent[] = [];
-  /** Called after each event and its microtasks. */
-  afterStep: () => void = () => {};
+  /** Called after each event and its microtasks, with the process that it belonged to. */
+  afterStep: (process: SimProcess | undefined) => void = () => {};
   /** Called with what an event threw: in a real process an uncaught exception. */
   onError: (error: unknown, event: ScheduledEvent) => void = (error) => {
     throw error;
@@ -154,7 +154,7 @@ export class Scheduler {
       }
       this.#fire(event, event.fire);
       runMicrotasks();
-      this.afterStep();
+      this.afterStep(event.process);
       return true;
     }
   }

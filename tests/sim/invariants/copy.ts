@@ -1,0 +1,48 @@
+import type { LogView, ReplicaView } from "./view.ts";
+
+/** The last that was seen of one slot's copy at one node; it outlives the node's processes, as the disk does. */
+export class Copy {
+  incarnation = 0;
+  lastLsn = 0;
+  lastEpoch = 0;
+  durableLsn = 0;
+  committedLsn = 0;
+  highestEpoch = 0;
+  /** Damaged, or a snapshot that is only partly there: nothing is expected of it. */
+  unusable = false;
+  incomplete = false;
+  /** By LSN, above the committed ones at least. */
+  readonly epochs: (number | undefined)[] = [0];
+  /** The epoch that the node took itself for the owner of; 0: none. */
+  ownEpoch = 0;
+  /** The epoch in which it was first seen to answer. */
+  answeredInEpoch = 0;
+  /** What was last compared with the ring. */
+  checkedIsr: unknown;
+  checkedEntry: unknown;
+
+  constructor(readonly nodeId: string, readonly slot: number) {}
+
+  /** Whether nothing has happened to the log since the last look. */
+  isAt(incarnation: number, { log, highestEpoch }: ReplicaView): boolean {
+    return log.lastLsn === this.lastLsn && log.durableLsn === this.durableLsn &&
+      log.committedLsn === this.committedLsn && log.lastEpoch === this.lastEpoch &&
+      incarnation === this.incarnation && highestEpoch === this.highestEpoch &&
+      isUnusable(log) === this.unusable && (log.incomplete ?? false) === this.incomplete;
+  }
+
+  take(incarnation: number, { log, highestEpoch }: ReplicaView): void {
+    this.incarnation = incarnation;
+    this.lastLsn = log.lastLsn;
+    this.lastEpoch = log.lastEpoch;
+    this.durableLsn = log.durableLsn;
+    this.committedLsn = log.committedLsn;
+    this.highestEpoch = highestEpoch;
+    this.unusable = isUnusable(log);
+    this.incomplete = log.incomplete ?? false;
+  }
+}
+
+export function isUnusable(log: LogView): boolean {
+  return log.damage !== undefined || (log.incomplete ?? false);
+}

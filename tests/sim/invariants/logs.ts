@@ -1,0 +1,107 @@
+import type { NodeRef, SlotEntry } from "../../../core/ring/ring.ts";
+import { type Copy, isUnusable } from "./copy.ts";
+import type { SlotTruth } from "./truth.ts";
+import type { LogView, ReplicaView } from "./view.ts";
+
+/** What the checks of one copy need besides it. */
+export interface CopyContext {
+  readonly truth: SlotTruth;
+  /** The slot's entry in the ring as it really is. */
+  readonly entry: () => SlotEntry | undefined;
+  readonly violated: (what: string) => void;
+  readonly count: (what: string) => void;
+}
+
+/** Compares a copy with what was last seen of it and with all other copies, and takes note of it. */
+export function checkLog(copy: Copy, self: NodeRef, view: ReplicaView, context: CopyContext): void {
+  const { log } = view;
+  if (copy.incarnation !== self.incarnation) checkRestart(copy, log, context);
+  else checkEpochs(copy, view, context);
+  if (!isUnusable(log)) {
+    readTail(copy, log, context);
+    readCommits(copy, view, context);
+  }
+  checkListed(copy, log, context);
+  copy.take(self.incarnation, view);
+  copy.epochs.length = Math.min(copy.epochs.length, log.lastLsn + 1);
+}
+
+/** What was reported as durable is there after a restart, but for what is known to be damaged. */
+function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext): void {
+  copy.ownEpoch = 0;
+  copy.answeredInEpoch = 0;
+  if (copy.incarnation === 0 || copy.unusable || isUnusable(log)) return;
+  if (log.durableLsn < copy.durableLsn) {
+    violated(`restarted with the log durable through ${log.durableLsn}, before through ${copy.durableLsn}`);
+  }
+  const durableEpoch = copy.epochs[copy.durableLsn];
+  const found = log.tail[copy.durableLsn - log.committedLsn - 1]?.epoch;
+  if (found !== undefined && durableEpoch !== undefined && found !== durableEpoch) {
+    violated(`restarted with epoch ${found} at lsn ${copy.durableLsn}, before it was ${durableEpoch}`);
+  }
+  if (log.lastLsn > log.committedLsn) count("restarted with an uncommitted tail");
+}
+
+/** Invariant 8: the highest epoch known never falls, and nothing above it stands in the log. */
+function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated, count }: CopyContext): void {
+  if (highestEpoch < copy.highestEpoch) {
+    violated(`its highest epoch fell from ${copy.highestEpoch} to ${highestEpoch}`);
+  }
+  if (log.lastEpoch > highestEpoch) {
+    violated(`its log has epoch ${log.lastEpoch}, above its highest epoch ${highestEpoch}`);
+  }
+  if (log.committedLsn < copy.committedLsn && !isUnusable(log)) {
+    violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
+  }
+  if (log.lastLsn < copy.lastLsn) count("log cut");
+}
+
+/** Invariant 4: two logs with the same epoch at one LSN are the same through there. */
+function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyContext): void {
+  const { tail, committedLsn, lastLsn } = log;
+  const { epochs } = copy;
+  const same = copy.lastLsn <= lastLsn && copy.lastLsn > committedLsn &&
+    tail[copy.lastLsn - committedLsn - 1]?.epoch === epochs[copy.lastLsn];
+  const from = same ? copy.lastLsn + 1 : committedLsn + 1;
+  for (let lsn = from; lsn <= lastLsn; lsn++) {
+    const record = tail[lsn - committedLsn - 1]!;
+    const previous = tail[lsn - committedLsn - 2]?.epoch ?? log.committedEpoch ?? truth.epochs[lsn - 1];
+    if (epochs[lsn] !== undefined && lsn <= copy.lastLsn && epochs[lsn] !== record.epoch) {
+      count("log parted from another and was brought back");
+    }
+    const problem = truth.sees(record, previous);
+    if (problem !== undefined) violated(`the record (epoch ${record.epoch}, lsn ${lsn}) ${problem}`);
+    epochs[lsn] = record.epoch;
+  }
+}
+
+/** Invariant 5: the committed prefixes of all copies agree, and so do the states they make. Followers commit last. */
+function readCommits(copy: Copy, { log, owner }: ReplicaView, { truth, violated }: CopyContext): void {
+  const { committedLsn, committedEpoch, digest } = log;
+  if (committedLsn === copy.committedLsn && copy.incarnation !== 0) return;
+  const { epochs } = copy;
+  // A log that was cut, continued and committed within one event shows only where it stands now.
+  const known = committedEpoch === undefined || epochs[committedLsn] === committedEpoch;
+  if (committedEpoch !== undefined) epochs[committedLsn] = committedEpoch;
+  for (let lsn = copy.committedLsn + 1; lsn <= committedLsn; lsn++) {
+    const problem = truth.commits(lsn, known || lsn === committedLsn ? epochs[lsn] : undefined);
+    if (problem !== undefined) violated(`the committed record at lsn ${lsn} ${problem}`);
+  }
+  if (owner !== undefined || copy.ownEpoch > 0) truth.committed = Math.max(truth.committed, committedLsn);
+  else if (committedLsn > truth.committed) {
+    violated(`committed through lsn ${committedLsn}, the owners only through ${truth.committed}`);
+  }
+  const problem = truth.digestAt(committedLsn, digest);
+  if (problem !== undefined) violated(`committed through lsn ${committedLsn}, it ${problem}`);
+}
+
+/** Invariants 3 and 12: a member in sync keeps its copy, and has on its disk all that was acknowledged. */
+function checkListed(copy: Copy, log: LogView, { truth, entry, violated }: CopyContext): void {
+  if (!entry()?.isr.some(({ id }) => id === copy.nodeId) || log.damage !== undefined) return;
+  if (log.incomplete) violated("its copy is only partly there while the ring lists it as in sync");
+  if (log.durableLsn < truth.acknowledged) {
+    violated(
+      `in sync by the ring, but durable through ${log.durableLsn} only; ${truth.acknowledged} was acknowledged`,
+    );
+  }
+}

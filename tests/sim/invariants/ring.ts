@@ -1,0 +1,106 @@
+import { addressOf } from "../../../core/ring/followers.ts";
+import { ringFromJson } from "../../../core/ring/document.ts";
+import { type Ring, sameRef, type SlotEntry } from "../../../core/ring/ring.ts";
+import type { CommittedWrite, SimEnsemble } from "../world/ensemble.ts";
+
+/** Invariant 1: checks the ring at every commit, and keeps it as it really is. */
+export class RingTruth {
+  ring: Ring | undefined;
+  writes = 0;
+  /** Called with the slots whose entries have changed. */
+  onChange: (slots: readonly number[]) => void = () => {};
+  readonly #isrSizes = new Map<number, number>();
+
+  constructor(
+    readonly ensemble: SimEnsemble,
+    readonly paths: { readonly ring: string; readonly masterLock: string },
+    readonly violated: (what: string) => void,
+  ) {
+    ensemble.onCommit((write) => {
+      if (write.path === paths.ring) this.#written(write);
+    });
+  }
+
+  /** Members in sync that the slot had at this `isrSeq`. */
+  isrSize(slot: number, isrSeq: number): number | undefined {
+    return this.#isrSizes.get(isrSeq * 2048 + slot);
+  }
+
+  #written(write: CommittedWrite): void {
+    this.writes++;
+    const before = this.ring;
+    const after = ringFromJson(write.data);
+    this.ring = after;
+    if (!this.#holdsLock(write.session)) {
+      this.violated(`ring ${after.version} written by ${write.client}, which does not hold the lock`);
+    }
+    for (const problem of ringProblems(before, after)) this.violated(`ring ${after.version}: ${problem}`);
+    const changed = [...after.slots.keys()].filter((slot) =>
+      !sameEntry(before?.slots[slot], after.slots[slot]!)
+    );
+    for (const slot of changed) {
+      const { isrSeq, isr } = after.slots[slot]!;
+      this.#isrSizes.set(isrSeq * 2048 + slot, isr.length);
+    }
+    this.onChange(changed);
+  }
+
+  /** The holder is the owner of the child with the lowest sequence number. */
+  #holdsLock(session: string): boolean {
+    const { truth } = this.ensemble;
+    const names = truth.children(this.paths.masterLock) ?? [];
+    const first = names.toSorted((a, b) => Number(a.slice(-10)) - Number(b.slice(-10)))[0];
+    const holder = first && truth.read(`${this.paths.masterLock}/${first}`)?.stat.ephemeralOwner;
+    return holder === session;
+  }
+}
+
+function sameEntry(a: SlotEntry | undefined, b: SlotEntry): boolean {
+  return a !== undefined && a.epoch === b.epoch && a.isrSeq === b.isrSeq && sameRef(a.owner, b.owner);
+}
+
+/** What is wrong with `after` as the successor of `before`. */
+export function ringProblems(before: Ring | undefined, after: Ring): string[] {
+  const problems: string[] = [];
+  const labels = new Set(after.nodes.map((node) => node.label));
+  if (labels.size !== after.nodes.length) problems.push("two nodes have the same label");
+  if (after.slots.length !== after.settings.msn) problems.push(`${after.slots.length} slots`);
+  after.slots.forEach((entry, slot) => problems.push(...entryProblems(after, before, slot, entry)));
+  if (before === undefined) return problems;
+  if (after.version !== before.version + 1) problems.push(`follows version ${before.version}`);
+  if (after.previousNonce !== before.nonce) problems.push("does not name the nonce of the version before");
+  if (after.clusterId !== before.clusterId) problems.push("another cluster");
+  if (JSON.stringify(after.settings) !== JSON.stringify(before.settings)) problems.push("other settings");
+  if (after.promiseMs !== before.promiseMs) problems.push("another promiseMs");
+  after.slots.forEach((entry, slot) => problems.push(...slotProblems(slot, before.slots[slot]!, entry)));
+  return problems;
+}
+
+function entryProblems(after: Ring, before: Ring | undefined, slot: number, entry: SlotEntry): string[] {
+  const { owner, isr } = entry;
+  if (owner === undefined) return [];
+  const problems: string[] = [];
+  if (!isr.some((ref) => sameRef(ref, owner))) problems.push(`owner of slot ${slot} not in its ISR`);
+  // One that is dead keeps the slots of which nobody else has a copy, whoever got its seat.
+  const changed = before === undefined || !sameRef(before.slots[slot]?.owner, owner);
+  if (changed && addressOf(after, owner) === undefined) problems.push(`owner of slot ${slot} has no seat`);
+  return problems;
+}
+
+function slotProblems(slot: number, before: SlotEntry, after: SlotEntry): string[] {
+  const problems: string[] = [];
+  if (after.epoch < before.epoch) {
+    problems.push(`epoch of slot ${slot} fell from ${before.epoch} to ${after.epoch}`);
+  }
+  if (after.isrSeq < before.isrSeq) problems.push(`isrSeq of slot ${slot} fell`);
+  const sameOwner = sameRef(before.owner, after.owner);
+  if (!sameOwner && after.epoch <= before.epoch) {
+    problems.push(`slot ${slot} has a new owner in the same epoch`);
+  }
+  const sameIsr = before.isr.length === after.isr.length &&
+    before.isr.every((ref, i) => sameRef(ref, after.isr[i]));
+  if ((!sameOwner || !sameIsr) && after.isrSeq <= before.isrSeq) {
+    problems.push(`ISR or owner of slot ${slot} changed in the same isrSeq`);
+  }
+  return problems;
+}
