@@ -10,7 +10,7 @@ import type { OperationResult } from "../../../core/coordination/tree.ts";
 import { parentOf } from "../../../core/coordination/validate.ts";
 import { type Change, Watches } from "../../../core/coordination/watches.ts";
 import type { Log } from "../../../core/platform/ports.ts";
-import { expiredError, type ServerSession, type SimEnsemble } from "./ensemble.ts";
+import { expiredError, type Replica, type ServerSession, type SimEnsemble } from "./ensemble.ts";
 import type { SimProcess } from "./scheduler.ts";
 
 /** The pause between two attempts to connect again is up to this long. */
@@ -23,6 +23,7 @@ export class SimCoordinator implements Coordinator {
   open(): Promise<Session> {
     const { ensemble, process } = this;
     const { scheduler, settings } = ensemble;
+    const server = ensemble.anyServer();
     return new Promise((resolve, reject) => {
       const giveUp = scheduler.after(
         settings.callTimeoutMs,
@@ -35,8 +36,8 @@ export class SimCoordinator implements Coordinator {
       scheduler.after(
         ensemble.latencyMs(),
         () => {
-          if (!ensemble.reachable(process.name)) return;
-          const session = new SimSession(this);
+          if (!ensemble.reachable(process.name, server) || server.isolated) return;
+          const session = new SimSession(this, server);
           scheduler.after(
             ensemble.latencyMs(),
             () => {
@@ -73,15 +74,15 @@ class SimSession extends SessionBase {
   #lastArrivalMs = 0;
   #lastReplyMs = 0;
 
-  constructor({ ensemble, process, log }: SimCoordinator) {
+  constructor({ ensemble, process, log }: SimCoordinator, server: Replica) {
     super(log);
     this.#ensemble = ensemble;
     this.#process = process;
     this.#server = ensemble.openSession({
       client: process.name,
       changed: (changes) => this.#changed(changes),
-      kicked: () => this.#reply(() => this.#disconnected("closed by the server")),
-    });
+      kicked: () => this.#arrive(() => this.#disconnected("closed by the server")),
+    }, server);
     this.id = this.#server.id;
   }
 
@@ -89,7 +90,7 @@ class SimSession extends SessionBase {
   begin(): void {
     const beat = () => {
       if (this.state === "expired" || this.state === "closed") return;
-      if (this.state === "connected") this.#call("/", () => {}).catch(() => {});
+      if (this.state === "connected") this.#call("/", "read", () => {}).catch(() => {});
       this.#after(this.#ensemble.settings.sessionTimeoutMs / 3, beat, "zk heartbeat");
     };
     beat();
@@ -97,29 +98,34 @@ class SimSession extends SessionBase {
 
   override async close(): Promise<void> {
     if (this.state === "connected") {
-      await this.#call("/", () => this.#ensemble.endSession(this.#server)).catch(() => {});
+      await this.#call("/", "write", () => this.#ensemble.endSession(this.#server)).catch(() => {});
     }
     this.become("closed");
     this.#rejectPending("the session was closed");
   }
 
   protected override async carryOut(operation: Operation): Promise<OperationResult> {
-    return (await this.#call(operation.path, () => this.#ensemble.commit(this.#server, [operation])))[0]!;
+    return (await this.#call(
+      operation.path,
+      "write",
+      () => this.#ensemble.commit(this.#server, [operation]),
+    ))[0]!;
   }
 
   protected override async carryOutAll(operations: readonly Operation[]): Promise<void> {
-    await this.#call(operations[0]?.path ?? "/", () => this.#ensemble.commit(this.#server, operations));
+    const path = operations[0]?.path ?? "/";
+    await this.#call(path, "write", () => this.#ensemble.commit(this.#server, operations));
   }
 
   protected override read(path: string, changed?: () => void): Promise<NodeData | undefined> {
-    return this.#call(path, () => {
+    return this.#call(path, "read", () => {
       if (changed) this.#watches.addNode(path, changed);
       return this.#server.replica.tree.read(path);
     });
   }
 
   protected override list(path: string, changed?: () => void): Promise<string[]> {
-    return this.#call(path, () => {
+    return this.#call(path, "read", () => {
       const names = this.#server.replica.tree.children(path);
       if (names === undefined) throw new CoordinatorError("no-node", path);
       if (changed) this.#watches.addChildren(path, changed);
@@ -128,7 +134,7 @@ class SimSession extends SessionBase {
   }
 
   /** Sends a call, has it carried out by `handle` at the server, and brings the answer, unless something is lost. */
-  #call<T>(path: string, handle: () => T): Promise<T> {
+  #call<T>(path: string, kind: "read" | "write", handle: () => T): Promise<T> {
     const { settings, random } = this.#ensemble;
     const connection = this.#connection;
     return new Promise<T>((resolve, reject) => {
@@ -144,10 +150,14 @@ class SimSession extends SessionBase {
           deliver();
         });
       if (random.chance(settings.lossBefore)) return this.#breakConnection("before");
-      this.#request(() => {
+      this.#request(this.#server.replica, () => {
         if (this.#server.connection !== connection) return;
-        if (this.#server.ended) return answer(() => this.#expired(path, reject));
-        this.#server.lastHeardMs = this.#ensemble.scheduler.nowMs;
+        if (!this.#server.replica.isolated) {
+          if (this.#server.ended) return answer(() => this.#expired(path, reject));
+          this.#server.lastHeardMs = this.#ensemble.scheduler.nowMs;
+        } else if (kind === "write") {
+          return this.#ensemble.count("coordinator write held by a follower cut off");
+        } else this.#ensemble.count("coordinator answer of a follower cut off");
         let deliver: () => void;
         try {
           const result = handle();
@@ -180,11 +190,13 @@ class SimSession extends SessionBase {
 
   #reconnect(): void {
     const { settings, random } = this.#ensemble;
+    const server = this.#ensemble.anyServer();
     let done = false;
     this.#after(random.between(0, RECONNECT_MS_MAX), () => {
-      this.#request(() => {
-        if (this.#server.ended) return this.#reply(() => (done = true) && this.become("expired"));
-        const connection = this.#ensemble.reconnect(this.#server);
+      this.#request(server, () => {
+        if (server.isolated) return;
+        if (this.#server.ended) return this.#arrive(() => (done = true) && this.become("expired"));
+        const connection = this.#ensemble.reconnect(this.#server, server);
         this.#reply(() => {
           if (done || this.state !== "suspended") return;
           done = true;
@@ -233,14 +245,14 @@ class SimSession extends SessionBase {
     }
   }
 
-  /** Runs `arrive` at the servers, in the order of sending, if they can be reached then. */
-  #request(arrive: () => void): void {
+  /** Runs `arrive` at the server, in the order of sending, if it can be reached then. */
+  #request(server: Replica, arrive: () => void): void {
     const { scheduler } = this.#ensemble;
     this.#lastArrivalMs = Math.max(scheduler.nowMs + this.#ensemble.latencyMs(), this.#lastArrivalMs + 1e-3);
     scheduler.at(
       this.#lastArrivalMs,
       () => {
-        if (this.#ensemble.reachable(this.#process.name)) arrive();
+        if (this.#ensemble.reachable(this.#process.name, server)) arrive();
       },
       undefined,
       "zk request",
@@ -249,9 +261,12 @@ class SimSession extends SessionBase {
 
   /** Runs `arrive` at the client, in the order of sending, if it could be reached now. */
   #reply(arrive: () => void): void {
+    if (this.#ensemble.reachable(this.#process.name, this.#server.replica)) this.#arrive(arrive);
+  }
+
+  #arrive(arrive: () => void): void {
     const { scheduler } = this.#ensemble;
     this.#lastReplyMs = Math.max(scheduler.nowMs + this.#ensemble.latencyMs(), this.#lastReplyMs + 1e-3);
-    if (!this.#ensemble.reachable(this.#process.name)) return;
     scheduler.at(this.#lastReplyMs, arrive, this.#process, "zk reply");
   }
 

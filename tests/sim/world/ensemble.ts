@@ -47,11 +47,16 @@ export interface CommittedWrite {
 }
 
 /** A server: its own copy of the tree, that follows the log in its own time. */
-interface Replica {
+export interface Replica {
+  readonly index: number;
   readonly tree: Tree;
   /** Entries of the log that the tree shows. */
   applied: number;
   frozen: boolean;
+  /** Cut off from the leader: goes on answering what it can by itself, reads and signs of life. */
+  isolated: boolean;
+  /** Has noticed that it is, and answers nobody. */
+  down: boolean;
 }
 
 /** A session as the servers know it. */
@@ -100,7 +105,7 @@ export class SimEnsemble {
     this.settings = { ...CALM_COORDINATOR, ...settings };
     this.#replicas = Array.from(
       { length: this.settings.servers },
-      () => ({ tree: new Tree(), applied: 0, frozen: false }),
+      (_, index) => ({ index, tree: new Tree(), applied: 0, frozen: false, isolated: false, down: false }),
     );
   }
 
@@ -142,7 +147,27 @@ export class SimEnsemble {
     const replica = this.#replicas[index % this.#replicas.length]!;
     if (on && !replica.frozen) this.count("coordinator server lags");
     replica.frozen = on;
-    if (!on) this.#advance(replica, this.#log.length);
+    if (!on && !replica.isolated) this.#advance(replica, this.#log.length);
+  }
+
+  /**
+   * Server number `index` cannot reach the leader: it shows its clients what it last knew and tells them that they live,
+   * while the leader hears nothing of them. After a while it notices and lets them go.
+   */
+  isolate(index: number, on: boolean): void {
+    const replica = this.#replicas[index % this.#replicas.length]!;
+    if (on && !replica.isolated) this.count("coordinator follower cut off");
+    replica.isolated = on;
+    replica.down = false;
+    if (!on) return replica.frozen ? undefined : this.#advance(replica, this.#log.length);
+    const servedMs = this.random.between(0.3, 1.5) * this.settings.sessionTimeoutMs;
+    this.scheduler.after(servedMs, () => this.#letGo(replica), undefined, "zk follower notices");
+  }
+
+  #letGo(replica: Replica): void {
+    if (!replica.isolated || replica.down) return;
+    replica.down = true;
+    for (const session of this.#sessions.values()) if (session.replica === replica) session.kicked();
   }
 
   /** Ends the session as if its time had passed. */
@@ -151,22 +176,40 @@ export class SimEnsemble {
     if (session === undefined) return;
     this.count("coordinator session expired");
     this.endSession(session);
-    session.kicked();
+    if (session.replica.isolated) this.count("coordinator session expired behind a follower cut off");
+    else session.kicked();
   }
 
-  reachable(client: string): boolean {
-    return !this.#outage && !this.#cuts.has(client);
+  reachable(client: string, server: Replica): boolean {
+    return !this.#outage && !server.down && !this.#cuts.has(client) &&
+      !this.#cuts.has(`${client}>${server.index}`);
+  }
+
+  /** Nothing goes between this server and the processes of this name. */
+  cutServer(client: string, index: number, on: boolean): void {
+    const cut = `${client}>${index % this.#replicas.length}`;
+    if (on && !this.#cuts.has(cut)) this.count("coordinator server out of reach");
+    if (on) this.#cuts.add(cut);
+    else this.#cuts.delete(cut);
+  }
+
+  /** The server that a client tries next. */
+  anyServer(): Replica {
+    return this.random.pick(this.#replicas);
   }
 
   latencyMs(): number {
     return this.settings.latencyMsMin + this.random.exponential(this.settings.latencyTailMs);
   }
 
-  openSession(ends: Pick<ServerSession, "client" | "changed" | "kicked">): ServerSession {
+  openSession(
+    ends: Pick<ServerSession, "client" | "changed" | "kicked">,
+    server = this.anyServer(),
+  ): ServerSession {
     const session: ServerSession = {
       ...ends,
       id: (++this.#opened).toString(16),
-      replica: this.random.pick(this.#replicas),
+      replica: server,
       connection: 1,
       lastHeardMs: this.scheduler.nowMs,
       ended: false,
@@ -176,9 +219,9 @@ export class SimEnsemble {
     return session;
   }
 
-  /** A new connection of a session that lives, to any server, which may lag behind what the last one showed. */
-  reconnect(session: ServerSession): number {
-    session.replica = this.random.pick(this.#replicas);
+  /** A new connection of a session that lives, to a server that may lag behind what the last one showed. */
+  reconnect(session: ServerSession, server: Replica): number {
+    session.replica = server;
     session.lastHeardMs = this.scheduler.nowMs;
     return ++session.connection;
   }
@@ -224,7 +267,7 @@ export class SimEnsemble {
       const lagMs = this.random.between(0, this.settings.lagMsMax);
       this.scheduler.after(
         lagMs,
-        () => replica.frozen || this.#advance(replica, upTo),
+        () => replica.frozen || replica.isolated || this.#advance(replica, upTo),
         undefined,
         "zk apply",
       );
