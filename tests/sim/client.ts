@@ -109,10 +109,8 @@ export class WorkloadClient implements Program {
 
   /** Few keys at first, all of them later, so that slots stay unwritten for a while; half of all on one of them. */
   #key(): string {
-    const { keys, operations } = this.workload.plan;
-    const share = 1 - this.workload.left / operations;
-    const known = Math.max(1, Math.ceil(keys.length * Math.min(1, 1.5 * share)));
-    return keys[this.random.chance(0.5) ? Math.floor(share * 7) % known : this.random.below(known)]!;
+    const { workload, random } = this;
+    return random.chance(0.5) ? hotKey(workload) : workload.plan.keys[random.below(knownKeys(workload))]!;
   }
 
   #request(key: string): Request {
@@ -133,4 +131,16 @@ export class WorkloadClient implements Program {
     if (version === 0 || this.random.chance(0.3)) return { kind: "absent" };
     return { kind: "version", version };
   }
+}
+
+/** How many of the keys are in use by now. */
+function knownKeys({ plan: { keys, operations }, left }: Workload): number {
+  const share = 1 - left / operations;
+  return Math.max(1, Math.ceil(keys.length * Math.min(1, 1.5 * share)));
+}
+
+/** The key that half of all operations are on. */
+export function hotKey(workload: Workload): string {
+  const { plan, left } = workload;
+  return plan.keys[Math.floor((1 - left / plan.operations) * 7) % knownKeys(workload)]!;
 }

@@ -1,10 +1,12 @@
 import { DataNode } from "../../core/cluster/data_node.ts";
 import { Master } from "../../core/cluster/master.ts";
 import { pathsBelow } from "../../core/cluster/paths.ts";
+import { settingsOf } from "../../core/cluster/role.ts";
 import type { Address } from "../../core/platform/ports.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import { slotOf } from "../../core/ring/placement.ts";
-import { type Workload, WorkloadClient } from "./client.ts";
+import { newIdentity, writeIdentity } from "../../core/storage/identity.ts";
+import { hotKey, type Workload, WorkloadClient } from "./client.ts";
 import { History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
 import type { LiveNode } from "./invariants/owners.ts";
@@ -15,7 +17,8 @@ import type { Plan } from "./plan.ts";
 import { SimEnsemble } from "./world/ensemble.ts";
 import { CALM, SimNetwork } from "./world/network.ts";
 import type { SeededRandom } from "./world/random.ts";
-import { Scheduler, type SimProcess } from "./world/scheduler.ts";
+import { SimClock } from "./world/clock.ts";
+import { Scheduler, SimProcess } from "./world/scheduler.ts";
 import type { Listening } from "./world/transport.ts";
 
 const FOLDER = "/data";
@@ -27,6 +30,7 @@ export class Cluster {
   readonly ensemble: SimEnsemble;
   readonly masters: Machine<Master>[];
   readonly dataNodes: Machine<DataNode>[];
+  readonly standbys: Machine<DataNode>[];
   readonly clients: Machine<WorkloadClient>[];
   readonly history = new History();
   readonly workload: Workload;
@@ -36,6 +40,8 @@ export class Cluster {
   readonly violations: string[] = [];
   /** How often each fault was injected, by kind. */
   readonly counts = new Map<string, number>();
+  /** The id of the node on each machine's own disk, once seen. */
+  readonly #ids = new Map<Machine<DataNode>, string>();
   readonly #nodeMachines = new Map<string, Machine<DataNode>>();
 
   constructor(readonly plan: Plan, readonly random: SeededRandom, readonly onTrace?: (line: string) => void) {
@@ -50,8 +56,9 @@ export class Cluster {
         `uncaught in ${process?.name ?? "the world"} (${label}): ${(error as Error).stack ?? error}`,
       );
     this.masters = range(plan.masters).map((i) => this.#master(`master${i}`, `10.0.1.${i}:9666`));
-    this.dataNodes = range(plan.dataNodes).map((i) => this.#dataNode(`data${i}`, `10.0.2.${i}`));
-    for (const machine of this.dataNodes) this.#nodeMachines.set(machine.name, machine);
+    this.dataNodes = range(plan.dataNodes).map((i) => this.#node(`data${i}`, `10.0.2.${i}`, "data"));
+    this.standbys = range(plan.standbys).map((i) => this.#node(`standby${i}`, `10.0.3.${i}`, "standby"));
+    for (const machine of this.nodes) this.#nodeMachines.set(machine.name, machine);
     this.workload = {
       plan,
       history: this.history,
@@ -68,7 +75,12 @@ export class Cluster {
   }
 
   get machines(): Machine<Program>[] {
-    return [...this.masters, ...this.dataNodes, ...this.clients] as unknown as Machine<Program>[];
+    return [...this.masters, ...this.nodes, ...this.clients];
+  }
+
+  /** Data nodes and standbys, by what they were at first: the two change places. */
+  get nodes(): Machine<DataNode>[] {
+    return [...this.dataNodes, ...this.standbys];
   }
 
   get names(): string[] {
@@ -88,6 +100,50 @@ export class Cluster {
     this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
   }
 
+  /** The machine on which the node of this id was last seen alive. */
+  machineOf(id: string | undefined): Machine<Program> | undefined {
+    const live = id === undefined ? undefined : this.invariants.liveNode(id);
+    return live && this.#nodeMachines.get(live.name);
+  }
+
+  /** Who owns what half of all operations go to at present. */
+  busiestOwner(): Machine<Program> | undefined {
+    return this.machineOf(this.rings.ring?.slots[this.slotOf(hotKey(this.workload))]?.owner?.id);
+  }
+
+  slotOf(key: string): number {
+    return slotOf(fnv1a32(new TextEncoder().encode(key)), this.plan.config.msn);
+  }
+
+  /** Whether every slot that the machine's disk holds is in sync elsewhere. */
+  mayLose(machine: Machine<DataNode>): boolean {
+    const id = machine.borrows ? undefined : this.#ids.get(machine);
+    if (id === undefined) return false;
+    const slots = this.rings.ring?.slots ?? [];
+    return slots.every(({ isr }, slot) =>
+      !isr.some((ref) => ref.id === id) || this.invariants.hasCopy(slot, id)
+    );
+  }
+
+  /** The machine's disk is replaced by an empty one: the node that was there will never come back. */
+  lose(machine: Machine<DataNode>): void {
+    machine.kill("power");
+    this.invariants.lost(this.#ids.get(machine)!);
+    this.#ids.delete(machine);
+    machine.putDisk(this.#disk(machine.random.fork(`disk after ${machine.starts}`)));
+  }
+
+  /** A disk with the folder of a node of another cluster. */
+  foreignDisk(random: SeededRandom): MachineDisk {
+    const disk = this.#disk(random);
+    const process = new SimProcess(this.scheduler, "elsewhere");
+    const mounted = disk.mount(process, new SimClock(process, random));
+    mounted.makeFolder(FOLDER);
+    writeIdentity(mounted, FOLDER, newIdentity(random, "another cluster", settingsOf(this.plan.config)));
+    mounted.syncFolder(FOLDER);
+    return disk;
+  }
+
   /** Ends all trouble and starts whatever does not run. */
   calmDown(): void {
     this.trace("calm from here on");
@@ -96,7 +152,8 @@ export class Cluster {
     Object.assign(this.ensemble.settings, { lossBefore: 0, lossAfter: 0 });
     for (const machine of this.machines) {
       machine.resume();
-      machine.start();
+      // One with the folder of another cluster gets its own back before.
+      if (!machine.borrows) machine.start();
     }
   }
 
@@ -112,17 +169,20 @@ export class Cluster {
     );
   }
 
-  #dataNode(name: string, host: string): Machine<DataNode> {
+  #node(name: string, host: string, role: "data" | "standby"): Machine<DataNode> {
     const random = this.random.fork(name);
-    const disk = new MachineDisk(random.fork("disk"), this.plan.slowDisks, (what) => this.count(what));
-    const surroundings = this.#surroundings();
+    const disk = this.#disk(random.fork("disk"));
     // A node that the master does not take in has come too late: its share of the slots has been written.
     const mayRestart = (error: Error | undefined) => !/does not take this node in/.test(error?.message ?? "");
-    return new Machine(surroundings, name, random, disk, (world, coordinator, machine) => {
+    return new Machine(this.#surroundings(), name, random, disk, (world, coordinator, machine) => {
       const port = machine.random.chance(0.5) ? 7000 : 0;
-      const address = `${host}:${port}`;
-      return new DataNode({ world, coordinator, config: this.plan.config, address, folder: FOLDER });
+      const options = { world, coordinator, config: this.plan.config, folder: FOLDER };
+      return new DataNode({ ...options, address: `${host}:${port}`, ...{ role } });
     }, mayRestart);
+  }
+
+  #disk(random: SeededRandom): MachineDisk {
+    return new MachineDisk(random, this.plan.slowDisks, (what) => this.count(what));
   }
 
   #client(name: string): Machine<WorkloadClient> {
@@ -137,7 +197,8 @@ export class Cluster {
     const count = (what: string) => this.count(what);
     const violated = (what: string) => this.violated(what);
     const dying = (machine: Machine<Program>) => this.#dying(machine.name);
-    return { scheduler, network, ensemble, trace, count, violated, dying, clockSkew: this.plan.clockSkew };
+    const { clockSkew, timerLateMsMax } = this.plan;
+    return { scheduler, network, ensemble, trace, count, violated, dying, clockSkew, timerLateMsMax };
   }
 
   #invariants(): Invariants {
@@ -151,8 +212,7 @@ export class Cluster {
     });
     this.history.onAnswer = (key, answer) => {
       if (!("version" in answer) || answer.version === 0) return;
-      const slot = slotOf(fnv1a32(new TextEncoder().encode(key)), msn);
-      invariants.acknowledged(slot, answer.version, answer.kind === "written");
+      invariants.acknowledged(this.slotOf(key), answer.version, answer.kind === "written");
     };
     return invariants;
   }
@@ -161,7 +221,9 @@ export class Cluster {
     if (process === undefined) return;
     const machine = this.#nodeMachines.get(process.name);
     const live = machine?.process === process ? liveNode(machine) : undefined;
-    if (live !== undefined) this.invariants.look(live);
+    if (machine === undefined || live === undefined || live.node.replica(0) === undefined) return;
+    if (!this.#ids.has(machine) && !machine.borrows) this.#ids.set(machine, live.node.self.id);
+    this.invariants.look(live);
   }
 
   #dying(name: string): void {

@@ -68,6 +68,22 @@ export class Invariants {
     });
   }
 
+  /** The process of the node that was last seen, if it lives. */
+  liveNode(id: string): LiveNode | undefined {
+    return this.#nodes.get(id);
+  }
+
+  /** The disk of the node is gone: nothing is expected of it any more. */
+  lost(id: string): void {
+    for (let slot = 0; slot < this.options.msn; slot++) this.#copy(slot, id).unusable = true;
+  }
+
+  /** Whether the slot has a member in sync, other than `without`, whose copy is good as far as is known. */
+  hasCopy(slot: number, without?: string): boolean {
+    const isr = this.rings.ring?.slots[slot]?.isr ?? [];
+    return isr.some(({ id }) => id !== without && this.#copies[slot]!.get(id)?.unusable === false);
+  }
+
   /** A client was told of this version; `written`: as the result of its own write. */
   acknowledged(slot: number, lsn: number, written: boolean): void {
     const truth = this.truth(slot);

@@ -21,6 +21,7 @@ export interface Surroundings {
   readonly dying: (machine: Machine<Program>) => void;
   /** Clocks run wrong by up to this share: 0.01 is one per cent. */
   readonly clockSkew: number;
+  readonly timerLateMsMax: number;
 }
 
 /** A program that a machine runs. */
@@ -43,26 +44,42 @@ export class Machine<P extends Program> {
   /** Its last start has succeeded, and it has not ended since. */
   ready = false;
   starts = 0;
+  /** How long it stays down when its process ends next; as it likes when undefined. */
+  restartAfterMs: number | undefined;
+  /** Its disk is not its own, but one put into it for a while. */
+  borrows = false;
   /** Will not be started again. */
   retired = false;
   readonly #clockRate: number;
+  #disk: MachineDisk | undefined;
   #restartAtMs = Infinity;
 
   constructor(
     readonly surroundings: Surroundings,
     readonly name: string,
     readonly random: SeededRandom,
-    readonly disk: MachineDisk | undefined,
-    readonly make: (world: World, coordinator: SimCoordinator, machine: Machine<P>) => P,
+    disk: MachineDisk | undefined,
+    readonly make: (world: World, coordinator: SimCoordinator, machine: Machine<Program>) => P,
     readonly mayRestart: (error: Error | undefined) => boolean = () => true,
   ) {
-    if (disk !== undefined) {
-      disk.powerFailed = () => {
-        this.kill("power");
-        this.startIn(this.random.between(100, 2000));
-      };
-    }
+    if (disk !== undefined) this.putDisk(disk);
     this.#clockRate = 1 + random.between(-1, 1) * surroundings.clockSkew;
+  }
+
+  get disk(): MachineDisk | undefined {
+    return this.#disk;
+  }
+
+  /** Gives the machine another disk, while no process runs; returns the one that it had. */
+  putDisk(disk: MachineDisk): MachineDisk | undefined {
+    const before = this.#disk;
+    if (before !== undefined) before.powerFailed = () => {};
+    disk.powerFailed = () => {
+      this.kill("power");
+      this.startIn(this.random.between(100, 2000));
+    };
+    this.#disk = disk;
+    return before;
   }
 
   get alive(): boolean {
@@ -81,11 +98,11 @@ export class Machine<P extends Program> {
       rate: this.#clockRate,
       offsetMs: random.below(1_000_000),
       wallAheadMs: random.between(-1, 1) * 100 * this.surroundings.clockSkew,
-      timerLateMsMax: 1,
+      timerLateMsMax: this.surroundings.timerLateMsMax,
     });
     this.clock = clock;
     const transport = new SimTransport(network, process);
-    const disk = this.disk?.mount(process, clock) ?? NO_DISK;
+    const disk = this.#disk?.mount(process, clock) ?? NO_DISK;
     const world = { clock, random: random.fork("program"), disk, transport, log };
     this.surroundings.trace(`${this.name}: started`);
     const program = this.make(world, new SimCoordinator(ensemble, process, log), this);
@@ -104,7 +121,7 @@ export class Machine<P extends Program> {
     const { process } = this;
     if (process === undefined) return;
     this.surroundings.trace(`${this.name}: killed (${how})`);
-    this.surroundings.dying(this as unknown as Machine<Program>);
+    this.surroundings.dying(this);
     this.#forget();
     process.kill();
     this.surroundings.network.killed(process, how);
@@ -120,9 +137,11 @@ export class Machine<P extends Program> {
     });
   }
 
-  pause(): void {
+  /** "suspended": the whole machine; when it goes on, its monotonic clock knows nothing of it. */
+  pause(how: "paused" | "suspended" = "paused"): void {
     if (this.process === undefined || this.process.paused) return;
-    this.surroundings.trace(`${this.name}: paused`);
+    this.surroundings.trace(`${this.name}: ${how}`);
+    if (how === "suspended") this.clock?.suspend();
     this.process.pause();
     this.surroundings.network.paused(this.process);
   }
@@ -130,6 +149,7 @@ export class Machine<P extends Program> {
   resume(): void {
     if (!this.process?.paused) return;
     this.surroundings.trace(`${this.name}: goes on`);
+    this.clock?.wake();
     this.process.resume();
   }
 
@@ -140,8 +160,9 @@ export class Machine<P extends Program> {
       this.surroundings.violated(`${this.name} ended by a bug: ${error.stack}`);
     }
     this.kill("process");
-    if (this.mayRestart(error)) this.startIn(this.random.between(100, 1000));
+    if (this.mayRestart(error)) this.startIn(this.restartAfterMs ?? this.random.between(100, 1000));
     else this.retired = true;
+    this.restartAfterMs = undefined;
   }
 
   #forget(): void {

@@ -5,7 +5,7 @@
 
 import { parseArgs } from "@std/cli";
 import { availableParallelism } from "node:os";
-import { FAULT_NAMES } from "./faults.ts";
+import { FAULTS } from "./faults.ts";
 import { type RunReport, runSeed } from "./run.ts";
 import { Summary } from "./summary.ts";
 import { reportsOf } from "./worker.ts";
@@ -53,7 +53,7 @@ async function replay(seed: number, operations: number, trace: boolean): Promise
 async function runMany(options: Options): Promise<number> {
   const last = options.first + options.seeds - 1;
   console.log(`seeds ${options.first} to ${last}, ${options.operations} operations each`);
-  const summary = new Summary(FAULT_NAMES);
+  const summary = new Summary(FAULTS.map(({ name }) => name));
   const found = (report: RunReport) => {
     summary.add(report);
     if (report.violations.length > 0) console.log(`seed ${report.seed}: ${report.violations[0]}`);

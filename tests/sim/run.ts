@@ -1,6 +1,6 @@
 import { Cluster } from "./cluster.ts";
-import { FAULT_NAMES, FaultInjector } from "./faults.ts";
 import { checkHistory } from "./history.ts";
+import { FaultInjector } from "./injector.ts";
 import { drawPlan } from "./plan.ts";
 import { SeededRandom } from "./world/random.ts";
 
@@ -33,7 +33,7 @@ const RECOVERY_MS_MAX = 60_000;
 /** Runs one seed: load under faults, then calm, then everything must be writable and explainable. */
 export async function runSeed(seed: number, options: RunOptions = {}): Promise<RunReport> {
   const random = new SeededRandom(seed);
-  const plan = drawPlan(random, options.operations ?? 2000, FAULT_NAMES);
+  const plan = drawPlan(random, options.operations ?? 2000);
   const cluster = new Cluster(plan, random, options.onTrace);
   const rejected = (event: PromiseRejectionEvent) => {
     event.preventDefault();
@@ -61,9 +61,9 @@ class Run {
     faults.stop();
     cluster.calmDown();
     if (cluster.plan.finalPowerLoss) {
-      for (const machine of cluster.dataNodes) {
+      for (const machine of cluster.nodes) {
         machine.kill("power");
-        machine.start();
+        if (!machine.borrows) machine.start();
       }
     }
     await this.#recover();
@@ -71,9 +71,9 @@ class Run {
 
   /** Masters and the first data node come early, the other data nodes when they like, while clients write. */
   #startAll(random: SeededRandom): void {
-    const { masters, dataNodes, clients } = this.cluster;
+    const { masters, nodes, clients, plan } = this.cluster;
     for (const machine of masters) machine.startIn(random.below(300));
-    dataNodes.forEach((machine, i) => machine.startIn(random.below(i === 0 ? 500 : 4000)));
+    nodes.forEach((machine, i) => machine.startIn(random.below(i === 0 ? 500 : plan.startWithinMs)));
     for (const machine of clients) machine.startIn(random.below(3000));
   }
 

@@ -9,6 +9,7 @@ export class RingTruth {
   writes = 0;
   /** Called with the slots whose entries have changed. */
   onChange: (slots: readonly number[]) => void = () => {};
+  readonly #listeners = new Set<(ring: Ring, before: Ring | undefined) => void>();
   readonly #isrSizes = new Map<number, number>();
 
   constructor(
@@ -19,6 +20,12 @@ export class RingTruth {
     ensemble.onCommit((write) => {
       if (write.path === paths.ring) this.#written(write);
     });
+  }
+
+  /** `listener` gets each ring as it is committed, and the one before. Returns how to end it. */
+  onWrite(listener: (ring: Ring, before: Ring | undefined) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** Members in sync that the slot had at this `isrSeq`. */
@@ -43,6 +50,7 @@ export class RingTruth {
       this.#isrSizes.set(isrSeq * 2048 + slot, isr.length);
     }
     this.onChange(changed);
+    for (const listener of [...this.#listeners]) listener(after, before);
   }
 
   /** The holder is the owner of the child with the lowest sequence number. */

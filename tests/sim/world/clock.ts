@@ -21,6 +21,10 @@ const ROUNDING_MS = 1e-6;
 /** The clock of one process: it runs at its own rate, and its timers wait with the process. */
 export class SimClock implements Clock {
   readonly #startMs: number;
+  /** True time that the monotonic clock has not seen. */
+  #sleptMs = 0;
+  #suspendedAtMs: number | undefined;
+  #wallJumpedMs = 0;
 
   constructor(
     readonly process: SimProcess,
@@ -31,17 +35,45 @@ export class SimClock implements Clock {
   }
 
   monotonicMs(): number {
-    return this.settings.offsetMs + (this.#trueMs() - this.#startMs) * this.settings.rate;
+    const trueMs = this.#suspendedAtMs ?? this.#trueMs();
+    return this.settings.offsetMs + (trueMs - this.#startMs - this.#sleptMs) * this.settings.rate;
+  }
+
+  /** The machine is suspended: the monotonic clock stands still until {@link wake}, the wall clock goes on. */
+  suspend(): void {
+    this.#suspendedAtMs ??= this.#trueMs();
+  }
+
+  wake(): void {
+    if (this.#suspendedAtMs !== undefined) this.#sleptMs += this.#trueMs() - this.#suspendedAtMs;
+    this.#suspendedAtMs = undefined;
+  }
+
+  /** Somebody sets the wall clock. */
+  wallJumps(byMs: number): void {
+    this.#wallJumpedMs += byMs;
   }
 
   wallMs(): number {
-    return Math.floor(WALL_START_MS + this.#trueMs() + this.settings.wallAheadMs);
+    return Math.floor(WALL_START_MS + this.#trueMs() + this.settings.wallAheadMs + this.#wallJumpedMs);
   }
 
   after(delayMs: number, fire: () => void): Cancel {
     const late = this.random.number() * this.settings.timerLateMsMax;
     const trueDelayMs = Math.max(0, delayMs) / this.settings.rate + ROUNDING_MS + late;
-    return this.process.scheduler.at(this.#trueMs() + trueDelayMs, fire, this.process, "timer");
+    const { scheduler } = this.process;
+    const sleptMs = this.#sleptMs;
+    let cancel = scheduler.at(
+      this.#trueMs() + trueDelayMs,
+      () => {
+        const moreMs = this.#sleptMs - sleptMs;
+        if (moreMs === 0) fire();
+        else cancel = this.after(moreMs * this.settings.rate, fire);
+      },
+      this.process,
+      "timer",
+    );
+    return () => cancel();
   }
 
   every(periodMs: number, fire: () => void): Cancel {

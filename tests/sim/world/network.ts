@@ -13,6 +13,9 @@ export interface NetworkSettings {
   spikeMs: number;
   /** A lost request or reply of a call: the caller waits until its time limit. */
   callLoss: number;
+  /** A call arrives a second time, up to `callAgainMs` later, as a retry of an impatient caller would. */
+  callAgain: number;
+  callAgainMs: number;
   /** The connection breaks: the message, or only the answer to it, is lost and both ends are told. */
   reset: number;
   /** `send` says that too much is waiting. */
@@ -27,6 +30,8 @@ export const CALM: NetworkSettings = {
   spike: 0,
   spikeMs: 0,
   callLoss: 0,
+  callAgain: 0,
+  callAgainMs: 0,
   reset: 0,
   backPressure: 0.01,
   keepaliveMs: 2000,
@@ -59,6 +64,8 @@ export class SimNetwork<L> {
   /** How often each thing happened, by name. */
   readonly counts = new Map<string, number>();
   readonly #cuts = new Set<string>();
+  /** Further milliseconds on the way between two names. */
+  readonly #slow = new Map<string, number>();
   #nextPort = 40_000;
 
   constructor(readonly scheduler: Scheduler, readonly random: SeededRandom) {}
@@ -79,8 +86,20 @@ export class SimNetwork<L> {
       (spiked ? this.random.number() * spikeMs : 0);
   }
 
+  /** The time of one message between the two. */
+  delayMs(from: SimProcess, to: SimProcess): number {
+    const slowMs = this.#slow.size === 0 ? 0 : this.#slow.get(`${from.name}>${to.name}`) ?? 0;
+    return this.latencyMs() + slowMs;
+  }
+
   isCut(from: SimProcess, to: SimProcess): boolean {
-    return from.name !== to.name && this.#cuts.has(`${from.name}>${to.name}`);
+    return this.#cuts.size > 0 && from.name !== to.name && this.#cuts.has(`${from.name}>${to.name}`);
+  }
+
+  /** Each message from `from` to `to` takes so much longer; 0: no longer. */
+  slow(from: string, to: string, moreMs: number): void {
+    if (moreMs === 0) this.#slow.delete(`${from}>${to}`);
+    else this.#slow.set(`${from}>${to}`, moreMs);
   }
 
   /** From now on nothing goes from `from` to `to`; the other direction is as it was. */
@@ -96,6 +115,7 @@ export class SimNetwork<L> {
 
   healAll(): void {
     this.#cuts.clear();
+    this.#slow.clear();
     this.#resume();
   }
 

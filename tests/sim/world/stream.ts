@@ -175,7 +175,8 @@ export class SimStream implements Link {
     }
     for (const action of from.waiting.splice(0)) {
       from.inFlight.push(action);
-      const arrivalMs = Math.max(network.scheduler.nowMs + network.latencyMs(), from.lastArrivalMs);
+      const delayMs = network.delayMs(from.process, to.process);
+      const arrivalMs = Math.max(network.scheduler.nowMs + delayMs, from.lastArrivalMs);
       from.lastArrivalMs = arrivalMs;
       // The event takes the first message, whichever event it is: the order of a stream survives a pause.
       network.scheduler.at(

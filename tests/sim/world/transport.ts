@@ -96,7 +96,7 @@ class Call implements Link {
       network.scheduler.after(network.latencyMs(), () => this.finish(error), this.client);
       return;
     }
-    network.scheduler.after(network.latencyMs(), arrive, to, "call");
+    network.scheduler.after(network.delayMs(from, to), arrive, to, "call");
   }
 }
 
@@ -171,10 +171,23 @@ export class SimTransport implements Transport {
       return;
     }
     call.server = server.process;
+    const peer = peerOf(this.process);
     call.transmit(this.process, server.process, async () => {
-      const reply = await answer(server.listening, path, bytes, peerOf(this.process));
+      const reply = await answer(server.listening, path, bytes, peer);
       call.transmit(server.process, this.process, () => call.finish(reply));
     });
+    if (!network.random.chance(network.settings.callAgain)) return;
+    const delayMs = network.latencyMs() + network.random.number() * network.settings.callAgainMs;
+    network.scheduler.after(
+      delayMs,
+      () => {
+        if (network.isCut(this.process, server.process)) return;
+        network.count("call handled twice");
+        void answer(server.listening, path, bytes, peer);
+      },
+      server.process,
+      "call again",
+    );
   }
 
   #closeServerStreams(): void {

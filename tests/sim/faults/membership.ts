@@ -1,0 +1,39 @@
+import { downMs, type Fault } from "./fault.ts";
+
+export const MEMBERSHIP_FAULTS: readonly Fault[] = [
+  {
+    name: "node asked to leave, and back",
+    group: "membership",
+    inject: ({ nodes }, random) => {
+      const running = nodes.filter((machine) => machine.ready && !machine.process?.paused);
+      if (running.length === 0) return undefined;
+      const machine = random.pick(running);
+      machine.restartAfterMs = downMs(random);
+      void machine.program?.stop();
+      return true;
+    },
+  },
+  {
+    name: "node away for long",
+    group: "membership",
+    inject: ({ nodes }, random) => {
+      const machine = random.pick(nodes);
+      if (!machine.alive) return undefined;
+      machine.kill("process");
+      machine.startIn(random.between(6000, 20_000));
+      return true;
+    },
+  },
+  {
+    name: "node comes back with an empty disk",
+    group: "membership",
+    replicated: true,
+    inject: (cluster, random) => {
+      const machine = random.pick(cluster.nodes);
+      if (!cluster.mayLose(machine)) return undefined;
+      cluster.lose(machine);
+      machine.startIn(downMs(random));
+      return true;
+    },
+  },
+];
