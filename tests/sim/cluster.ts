@@ -48,7 +48,9 @@ export class Cluster {
     this.scheduler = new Scheduler(random.fork("order"));
     this.network = new SimNetwork(this.scheduler, random.fork("network"));
     this.ensemble = new SimEnsemble(this.scheduler, random.fork("coordinator"));
-    this.rings = new RingTruth(this.ensemble, pathsBelow(plan.config.root), (what) => this.violated(what));
+    const paths = pathsBelow(plan.config.root);
+    const violated = (what: string) => this.violated(what);
+    this.rings = new RingTruth(this.ensemble, paths, violated, (what) => this.count(what));
     this.invariants = this.#invariants();
     this.scheduler.afterStep = (process) => this.#look(process);
     this.scheduler.onError = (error, { process, label }) =>

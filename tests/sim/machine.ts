@@ -91,6 +91,9 @@ export class Machine<P extends Program> {
     this.#restartAtMs = Infinity;
     const { scheduler, network, ensemble } = this.surroundings;
     const process = new SimProcess(scheduler, this.name);
+    if (ensemble.sessions.some(({ client }) => client === this.name)) {
+      this.surroundings.count("restarted within a session's time");
+    }
     this.process = process;
     const random = this.random.fork(`start ${++this.starts}`);
     const log: Log = (level, message, fields) => this.#log(level, message, fields);
@@ -141,6 +144,7 @@ export class Machine<P extends Program> {
   pause(how: "paused" | "suspended" = "paused"): void {
     if (this.process === undefined || this.process.paused) return;
     this.surroundings.trace(`${this.name}: ${how}`);
+    if (this.name.startsWith("master")) this.surroundings.count("master paused");
     if (how === "suspended") this.clock?.suspend();
     this.process.pause();
     this.surroundings.network.paused(this.process);

@@ -1,3 +1,5 @@
+import { neverHit } from "./coverage.ts";
+import { REPLICATION } from "./plan.ts";
 import type { RunReport } from "./run.ts";
 
 /** Adds up the reports of many runs. */
@@ -10,9 +12,6 @@ export class Summary {
   #gaveUp = 0;
   readonly #answers = new Map<string, number>();
   readonly #counts = new Map<string, number>();
-
-  /** `expected`: faults of which a large run must show at least one each. */
-  constructor(readonly expected: readonly string[]) {}
 
   add(report: RunReport): void {
     this.#seeds++;
@@ -27,7 +26,7 @@ export class Summary {
 
   text(elapsedMs: number): string {
     const minutes = elapsedMs / 60_000;
-    const missing = this.expected.filter((kind) => !this.#counts.has(kind));
+    const missing = neverHit(this.#counts, REPLICATION);
     return [
       `${this.#seeds} seeds in ${(elapsedMs / 1000).toFixed(1)} s: ${
         (this.#seeds / minutes).toFixed(0)
@@ -37,7 +36,9 @@ export class Summary {
       `answers: ${listed(this.#answers)}`,
       "faults, and what followed from them:",
       ...[...this.#counts].toSorted().map(([kind, count]) => `  ${String(count).padStart(9)}  ${kind}`),
-      ...(missing.length > 0 ? [`never injected: ${missing.join(", ")}`] : []),
+      ...(missing.length > 0
+        ? ["NEVER HIT, so nothing is known about:", ...missing.map((each) => `  ${each}`)]
+        : []),
       ...(this.#gaveUp > 0
         ? [`the checkers gave up on ${this.#gaveUp} keys: these are not known to be good`]
         : []),

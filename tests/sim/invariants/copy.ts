@@ -15,6 +15,10 @@ export class Copy {
   readonly epochs: (number | undefined)[] = [0];
   /** The epoch that the node took itself for the owner of; 0: none. */
   ownEpoch = 0;
+  /** The commit mark when that epoch began. */
+  committedAtStart = 0;
+  /** The epoch in which it went on although the ring had a later one. */
+  replacedInEpoch = 0;
   /** The epoch in which it was first seen to answer. */
   answeredInEpoch = 0;
   /** What was last compared with the ring. */

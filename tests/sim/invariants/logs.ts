@@ -1,4 +1,5 @@
 import type { NodeRef, SlotEntry } from "../../../core/ring/ring.ts";
+import { RecordKind } from "../../../core/storage/record.ts";
 import { type Copy, isUnusable } from "./copy.ts";
 import type { SlotTruth } from "./truth.ts";
 import type { LogView, ReplicaView } from "./view.ts";
@@ -54,6 +55,8 @@ function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated,
     violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
   }
   if (log.lastLsn < copy.lastLsn) count("log cut");
+  const incomplete = log.incomplete ?? false;
+  if (incomplete !== copy.incomplete) count(incomplete ? "snapshot began" : "snapshot complete");
 }
 
 /** Invariant 4: two logs with the same epoch at one LSN are the same through there. */
@@ -72,6 +75,8 @@ function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyCont
     const problem = truth.sees(record, previous);
     if (problem !== undefined) violated(`the record (epoch ${record.epoch}, lsn ${lsn}) ${problem}`);
     epochs[lsn] = record.epoch;
+    if (record.kind === RecordKind.Note) count("retry that changed nothing was logged");
+    if (record.kind === RecordKind.Forget) count("client forgotten");
   }
 }
 

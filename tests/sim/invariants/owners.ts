@@ -31,11 +31,19 @@ export function checkOwner(
   context: OwnerContext,
 ): void {
   const owner = view.owner!;
-  if (owner.epoch !== copy.ownEpoch) checkEpoch(copy, live.node.self, owner, context);
+  if (owner.epoch !== copy.ownEpoch) {
+    checkEpoch(copy, live.node.self, owner, context);
+    copy.committedAtStart = Math.min(committedBefore, view.log.committedLsn);
+  }
   checkMembers(copy, owner, context);
   if (view.log.committedLsn > committedBefore) checkCommit(view, owner, context);
+  const replaced = (context.entry()?.epoch ?? 0) > owner.epoch && copy.replacedInEpoch !== owner.epoch;
+  if (replaced) {
+    copy.replacedInEpoch = owner.epoch;
+    context.count("owner went on after the ring had replaced it");
+  }
   if (!owner.canAnswer) return;
-  if (owner.epoch !== copy.answeredInEpoch) checkStart(view, owner, context);
+  if (owner.epoch !== copy.answeredInEpoch) checkStart(view, owner, copy.committedAtStart, context);
   copy.answeredInEpoch = owner.epoch;
   if (view.log.committedLsn < context.truth.acknowledged) {
     const { acknowledged } = context.truth;
@@ -90,9 +98,17 @@ function checkCommit({ log }: ReplicaView, owner: OwnerView, context: OwnerConte
 }
 
 /** Invariant 7: before it answers, its log as it stood at the start of its epoch is on all members. */
-function checkStart({ log }: ReplicaView, owner: OwnerView, { violated, count, copyOf }: OwnerContext): void {
+function checkStart(
+  { log }: ReplicaView,
+  owner: OwnerView,
+  committedAtStart: number,
+  { violated, count, copyOf }: OwnerContext,
+): void {
   count("owner began to answer");
   const { startLsn, effectiveIsr, epoch } = owner;
+  if (effectiveIsr.length > 1 && startLsn > committedAtStart) {
+    count("owner began to answer after bringing a tail to its members");
+  }
   if (log.committedLsn < startLsn) {
     violated(`would answer in epoch ${epoch}, committed through ${log.committedLsn}, begun at ${startLsn}`);
   }

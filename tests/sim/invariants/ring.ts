@@ -16,6 +16,7 @@ export class RingTruth {
     readonly ensemble: SimEnsemble,
     readonly paths: { readonly ring: string; readonly masterLock: string },
     readonly violated: (what: string) => void,
+    readonly count: (what: string) => void,
   ) {
     ensemble.onCommit((write) => {
       if (write.path === paths.ring) this.#written(write);
@@ -49,6 +50,7 @@ export class RingTruth {
       const { isrSeq, isr } = after.slots[slot]!;
       this.#isrSizes.set(isrSeq * 2048 + slot, isr.length);
     }
+    if (before !== undefined) countChanges(before, after, changed, this.count);
     this.onChange(changed);
     for (const listener of [...this.#listeners]) listener(after, before);
   }
@@ -111,4 +113,28 @@ function slotProblems(slot: number, before: SlotEntry, after: SlotEntry): string
     problems.push(`ISR or owner of slot ${slot} changed in the same isrSeq`);
   }
   return problems;
+}
+
+function countChanges(
+  before: Ring,
+  after: Ring,
+  slots: readonly number[],
+  count: (what: string) => void,
+): void {
+  let promoted = false;
+  for (const slot of slots) {
+    const old = before.slots[slot]!;
+    const now = after.slots[slot]!;
+    const left = old.isr.some(({ id }) => !now.isr.some((ref) => ref.id === id));
+    const came = now.isr.some(({ id }) => !old.isr.some((ref) => ref.id === id));
+    if (old.owner !== undefined && left) count("member left the in-sync set");
+    if (old.owner !== undefined && came) count("member entered the in-sync set");
+    if (old.owner === undefined || sameRef(old.owner, now.owner)) continue;
+    if (old.owner.id === now.owner?.id) count("node relisted");
+    else if (now.isr.some((ref) => sameRef(ref, old.owner))) count("hand-over");
+    else promoted = true;
+  }
+  if (!promoted) return;
+  count("promotion");
+  if (before.writer !== after.writer) count("ring writer changed at a promotion");
 }

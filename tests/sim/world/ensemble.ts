@@ -241,6 +241,11 @@ export class SimEnsemble {
       this.#append({ session: session.id, operations });
       this.#tellListeners(session, operations, results);
       return results;
+    } catch (error) {
+      if (operations.length > 1 && error instanceof CoordinatorError) {
+        this.count(`coordinator transaction refused: ${error.fault}`);
+      }
+      throw error;
     } finally {
       this.#advance(session.replica, this.#log.length);
     }

@@ -183,6 +183,7 @@ export class SimTransport implements Transport {
       () => {
         if (network.isCut(this.process, server.process)) return;
         network.count("call handled twice");
+        if (path.endsWith("/Propose")) network.count("call handled twice: Propose");
         void answer(server.listening, path, bytes, peer);
       },
       server.process,
