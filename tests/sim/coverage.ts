@@ -17,7 +17,10 @@ export interface Covered {
 /** In the order of the list. What concerns the real libraries is left to tests/zookeeper and tests/e2e. */
 export const PITFALLS: readonly Covered[] = [
   { line: "a lease from the coordinator", by: [["coordinator session expired behind a follower cut off"]] },
-  { line: "a paused master writes", by: [["master paused"], ["coordinator transaction refused: no-node"]] },
+  {
+    line: "a paused master writes",
+    by: [["master paused"], ["coordinator write refused to an ended session"]],
+  },
   {
     line: "connection loss taken for expiry",
     by: [["coordinator connection lost after the call"], ["session expired", "all sessions expired"]],

@@ -1,3 +1,4 @@
+import type { LogRecord } from "../../../core/storage/record.ts";
 import type { LogView, ReplicaView } from "./view.ts";
 
 /** The last that was seen of one slot's copy at one node; it outlives the node's processes, as the disk does. */
@@ -13,6 +14,8 @@ export class Copy {
   incomplete = false;
   /** By LSN, above the committed ones at least. */
   readonly epochs: (number | undefined)[] = [0];
+  /** What it was at `lastLsn`: another object there is another record. */
+  lastRecord: LogRecord | undefined;
   /** The epoch that the node took itself for the owner of; 0: none. */
   ownEpoch = 0;
   /** The commit mark when that epoch began. */
@@ -29,7 +32,8 @@ export class Copy {
 
   /** Whether nothing has happened to the log since the last look. */
   isAt(incarnation: number, { log, highestEpoch }: ReplicaView): boolean {
-    return log.lastLsn === this.lastLsn && log.durableLsn === this.durableLsn &&
+    return log.lastLsn === this.lastLsn && log.tail.at(-1) === this.lastRecord &&
+      log.durableLsn === this.durableLsn &&
       log.committedLsn === this.committedLsn && log.lastEpoch === this.lastEpoch &&
       incarnation === this.incarnation && highestEpoch === this.highestEpoch &&
       isUnusable(log) === this.unusable && (log.incomplete ?? false) === this.incomplete;
@@ -39,6 +43,7 @@ export class Copy {
     this.incarnation = incarnation;
     this.lastLsn = log.lastLsn;
     this.lastEpoch = log.lastEpoch;
+    this.lastRecord = log.tail.at(-1);
     this.durableLsn = log.durableLsn;
     this.committedLsn = log.committedLsn;
     this.highestEpoch = highestEpoch;

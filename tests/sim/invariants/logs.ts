@@ -63,16 +63,20 @@ function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated,
 function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyContext): void {
   const { tail, committedLsn, lastLsn } = log;
   const { epochs } = copy;
-  const same = copy.lastLsn <= lastLsn && copy.lastLsn > committedLsn &&
-    tail[copy.lastLsn - committedLsn - 1]?.epoch === epochs[copy.lastLsn];
-  const from = same ? copy.lastLsn + 1 : committedLsn + 1;
+  const same = copy.lastLsn <= committedLsn || tail[copy.lastLsn - committedLsn - 1] === copy.lastRecord;
+  if (!same) {
+    for (let lsn = copy.durableLsn + 1; lsn <= copy.lastLsn; lsn++) {
+      truth.withdraw(lsn, epochs[lsn], copy.nodeId);
+    }
+  }
+  const from = same ? Math.max(copy.lastLsn, committedLsn) + 1 : committedLsn + 1;
   for (let lsn = from; lsn <= lastLsn; lsn++) {
     const record = tail[lsn - committedLsn - 1]!;
     const previous = tail[lsn - committedLsn - 2]?.epoch ?? log.committedEpoch ?? truth.epochs[lsn - 1];
     if (epochs[lsn] !== undefined && lsn <= copy.lastLsn && epochs[lsn] !== record.epoch) {
       count("log parted from another and was brought back");
     }
-    const problem = truth.sees(record, previous);
+    const problem = truth.sees(record, previous, copy.nodeId);
     if (problem !== undefined) violated(`the record (epoch ${record.epoch}, lsn ${lsn}) ${problem}`);
     epochs[lsn] = record.epoch;
     if (record.kind === RecordKind.Note) count("retry that changed nothing was logged");

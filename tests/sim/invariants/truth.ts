@@ -7,6 +7,8 @@ export interface Seen {
   /** Epoch of the record before it; undefined: not known, as after a snapshot. */
   previousEpoch: number | undefined;
   readonly hash: number;
+  /** The one node that had it so far; "" for several. */
+  node: string;
   /** Who wrote it, and under which number; "" for records without. */
   readonly write: string;
 }
@@ -32,18 +34,26 @@ export class SlotTruth {
    * Notes a record of some log. Two records of the same (lsn, epoch) must be equal, and so must those before them: by
    * induction, logs that agree at one place agree up to there. Returns what is wrong.
    */
-  sees(record: LogRecord, previousEpoch: number | undefined): string | undefined {
+  sees(record: LogRecord, previousEpoch: number | undefined, node: string): string | undefined {
     const place = placeOf(record.lsn, record.epoch);
     const seen = this.#seen.get(place);
     const hash = hashOf(record);
     if (seen === undefined) {
-      this.#seen.set(place, { previousEpoch, hash, write: writeOf(record) });
+      this.#seen.set(place, { previousEpoch, hash, node, write: writeOf(record) });
       return undefined;
     }
+    if (seen.node !== node) seen.node = "";
     if (seen.hash !== hash) return "is not the record that another log has there";
     seen.previousEpoch ??= previousEpoch;
     if (previousEpoch === undefined || seen.previousEpoch === previousEpoch) return undefined;
     return `follows epoch ${previousEpoch}, in another log epoch ${seen.previousEpoch}`;
+  }
+
+  /** The node took its append back, as a full disk makes it do: as long as nobody else has the record, it never was. */
+  withdraw(lsn: number, epoch: number | undefined, node: string): void {
+    if (epoch === undefined) return;
+    const place = placeOf(lsn, epoch);
+    if (this.#seen.get(place)?.node === node) this.#seen.delete(place);
   }
 
   /** Notes that the record is committed; returns what is wrong. `epoch` undefined: nobody could look. */

@@ -153,7 +153,10 @@ class SimSession extends SessionBase {
       this.#request(this.#server.replica, () => {
         if (this.#server.connection !== connection) return;
         if (!this.#server.replica.isolated) {
-          if (this.#server.ended) return answer(() => this.#expired(path, reject));
+          if (this.#server.ended) {
+            if (kind === "write") this.#ensemble.count("coordinator write refused to an ended session");
+            return answer(() => this.#expired(path, reject));
+          }
           this.#server.lastHeardMs = this.#ensemble.scheduler.nowMs;
         } else if (kind === "write") {
           return this.#ensemble.count("coordinator write held by a follower cut off");
