@@ -4,7 +4,7 @@ import { FAULTS } from "./faults.ts";
 import type { SeededRandom } from "./world/random.ts";
 
 /** Standbys, copies and everything that a cluster does only with them. False: masters and data nodes alone. */
-export const REPLICATION = false;
+export const REPLICATION = true;
 
 /** What a run is like: drawn from the seed, so that runs differ in kind and not only in detail. */
 export interface Plan {
