@@ -3,7 +3,7 @@ import { type Cancel, type Clock, DiskError } from "../platform/ports.ts";
 import { commitMark, recordBytes } from "./log_record.ts";
 import type { LogWriter } from "./log_writer.ts";
 import type { EngineLimits } from "./options.ts";
-import type { LogRecord } from "./record.ts";
+import { type LogRecord, RecordKind } from "./record.ts";
 import type { SlotState, Undo } from "./slot_state.ts";
 
 /** On a disk whose syncs take longer than this the event loop is never held up. */
@@ -204,6 +204,7 @@ export class GroupCommit {
     try {
       for (const record of group.records) {
         this.listener.settled(record);
+        if (record.kind === RecordKind.SnapshotEnd) this.committed(this.slots[record.slot]!);
         touched.add(record.slot);
       }
     } catch (error) {

@@ -154,7 +154,7 @@ class Replay {
     this.#settle(slot, record);
   }
 
-  /** A record of the slot's log comes, though the slot's snapshot has no end. */
+  /** The slot's log goes on with `lsn`, though its snapshot has no end. */
   #endMissing(track: Track, lsn: number): void {
     track.broken = true;
     track.incomplete = false;
@@ -176,7 +176,8 @@ class Replay {
 
   #commit(slot: SlotState, track: Track, { lsn, epoch }: LogRecord): void {
     if (lsn > track.lastLsn) {
-      this.#gap(track, lsn + 1);
+      if (track.incomplete) this.#endMissing(track, lsn + 1);
+      else this.#gap(track, lsn + 1);
       track.lastLsn = lsn;
       track.lastEpoch = Math.max(track.lastEpoch, epoch);
     }

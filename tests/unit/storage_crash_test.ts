@@ -1,6 +1,8 @@
 import { assert } from "@std/assert";
 import { RecordKind } from "../../core/storage/engine.ts";
 import { SimDisk } from "../sim/world/disk.ts";
+import { sessionsToBytes } from "../../core/storage/session_bytes.ts";
+import { ClientSessions } from "../../core/storage/sessions.ts";
 import {
   checkAfter,
   epochStart,
@@ -8,9 +10,13 @@ import {
   forget,
   play,
   randomStep,
+  snapshotBegin,
+  snapshotEnd,
+  snapshotKeep,
+  snapshotPut,
   type Step,
 } from "./storage_script.ts";
-import { seeded, TestClock } from "./storage_world.ts";
+import { bytesOf, seeded, TestClock } from "./storage_world.ts";
 
 /** Groups synced off the event loop, too, so that the power may fail while a sync runs and others are appended. */
 const ASIDE = { syncNowBytesMax: 0 };
@@ -89,6 +95,83 @@ Deno.test("storage: power loss at every step of truncations, epochs and forgetti
     (run) => run.append(3, { kind: RecordKind.Truncate, lsn: 1, epoch: 1 }),
     epochStart(3),
     (run) => run.append(4, forget(clientId)),
+  ], ASIDE);
+});
+
+const results = () => {
+  const sessions = new ClientSessions();
+  const result = [3, { lsn: 8, epoch: 2, outcome: 1 }] as const;
+  sessions.replace({ forgotten: "client-id-a-----", clients: [["client-id-b-----", 2, [result]]] });
+  return sessionsToBytes(sessions);
+};
+
+for (const [how, limits] of [["at once", {}], ["aside", ASIDE]] as const) {
+  Deno.test(`storage: power loss at every step of a snapshot of all (${how}), records behind it`, async () => {
+    await everyPowerLoss([
+      (run) => run.put(1, "old", "1"),
+      (run) => run.put(2, "a", "other slot"),
+      (run) => run.durable(),
+      (run) => run.put(1, "old", "uncommitted"),
+      (run) => run.append(1, snapshotBegin(20, 3, 0, results())),
+      (run) => run.append(1, snapshotPut("a", 7, "x")),
+      (run) => run.durable(),
+      (run) => run.append(1, snapshotPut("old", 19, "y")),
+      (run) => run.append(1, snapshotEnd(20, 3)),
+      (run) => run.append(1, { key: "b", epoch: 4, value: bytesOf("z") }),
+      (run) => run.durable(),
+      (run) => run.remove(1, "a"),
+    ], limits);
+  });
+
+  Deno.test(`storage: power loss at every step of a snapshot since an LSN (${how}), a checkpoint in it`, async () => {
+    await everyPowerLoss([
+      (run) => run.put(1, "keep", "1"),
+      (run) => run.put(1, "drop", "2"),
+      (run) => run.put(1, "change", "3"),
+      (run) => run.durable(),
+      (run) => run.append(1, snapshotBegin(20, 3, 3, results())),
+      (run) => run.append(1, snapshotKeep("keep", 1)),
+      (run) => run.append(1, snapshotPut("change", 15, "4")),
+      (run) => run.durable(),
+      (run) => run.engine.checkpoint(),
+      (run) => run.append(1, snapshotPut("new", 16, "5")),
+      (run) => run.append(1, snapshotEnd(20, 3)),
+      (run) => run.durable(),
+      (run) => run.put(1, "behind", "6"),
+    ], limits);
+  });
+}
+
+Deno.test("storage: power loss at every step of a snapshot that begins anew, under checkpoints", async () => {
+  await everyPowerLoss([
+    (run) => run.put(1, "a", "1"),
+    (run) => run.durable(),
+    (run) => run.append(1, snapshotBegin(20, 3, 1)),
+    (run) => run.append(1, snapshotPut("a", 9, "2")),
+    (run) => void run.engine.checkpoint().catch(() => {}),
+    (run) => run.append(1, snapshotBegin(15, 4, 0)),
+    (run) => run.append(1, snapshotPut("a", 5, "3")),
+    (run) => run.durable(),
+    (run) => run.engine.checkpoint(),
+    (run) => run.append(1, snapshotEnd(15, 4)),
+    (run) => run.append(1, snapshotBegin(17, 4, 15)),
+    (run) => run.append(1, snapshotEnd(17, 4)),
+  ], ASIDE);
+});
+
+Deno.test("storage: power loss at every step of a checkpoint while a truncation is not durable", async () => {
+  await everyPowerLoss([
+    (run) => void run.stuck.add(3),
+    (run) => run.put(3, "a", "stays"),
+    (run) => run.put(3, "b", "goes"),
+    (run) => run.durable(),
+    (run) => {
+      const done = run.engine.checkpoint();
+      run.append(3, { kind: RecordKind.Truncate, lsn: 1, epoch: 1 });
+      run.append(3, { key: "c", epoch: 2, value: bytesOf("new") });
+      return done;
+    },
+    (run) => run.put(3, "d", "newer"),
   ], ASIDE);
 });
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
 import { type Engine, RecordKind } from "../../core/storage/engine.ts";
 import { SimDisk } from "../sim/world/disk.ts";
+import { snapshotBegin, snapshotEnd, snapshotKeep, snapshotPut } from "./storage_script.ts";
 import {
   commitAll,
   FOLDER,
@@ -60,6 +61,23 @@ async function usedDisk(): Promise<{ disk: SimDisk; truth: (string | undefined)[
   await engine.compacted();
   await written(engine, () => [2, 3, 4].forEach((slot) => put(engine, slot, `key${slot}`, "in the log")));
   await written(engine, () => remove(engine, 3, "key3"));
+  await written(engine, () => {
+    const all = [
+      snapshotBegin(9, 1, 0),
+      snapshotPut("a", 7, "A"),
+      snapshotPut("b", 8, "B"),
+      snapshotEnd(9, 1),
+    ];
+    for (const fields of all) engine.append(recordFor(engine, 5, fields));
+    const changed = [
+      snapshotBegin(4, 1, 2),
+      snapshotKeep("key1", 2),
+      snapshotPut("c", 3, "C"),
+      snapshotEnd(4, 1),
+    ];
+    for (const fields of changed) engine.append(recordFor(engine, 1, fields));
+    put(engine, 1, "key1", "behind");
+  });
   const newest = disk.paths().findLast((each) => folderOf(each) === "log")!;
   const marksAt = disk.content(newest).length;
   quiet(clock);

@@ -3,7 +3,7 @@ import type { Random } from "../../core/platform/ports.ts";
 import { type Engine, type EngineLimits, type LogRecord, RecordKind } from "../../core/storage/engine.ts";
 import type { Choose, SimDisk } from "../sim/world/disk.ts";
 import { Twin } from "./storage_twin.ts";
-import { bytesOf, commitAll, contentOf, openOn, recordFor } from "./storage_world.ts";
+import { bytesOf, commitAll, contentOf, openOn, recordFor, seeded } from "./storage_world.ts";
 
 /** One step of a scripted run: appends records, or asks for something else. */
 export type Step = (run: Run) => void | Promise<void>;
@@ -17,6 +17,8 @@ export class Run {
   readonly twin: Twin;
   /** Slots whose records are not committed when they are durable. */
   readonly stuck = new Set<number>();
+  /** What is left to be appended of the slots' snapshots. */
+  readonly snapshots = new Map<number, Fields[]>();
 
   /** @param tracked false: `contents` are left empty, which is quicker by far when there is much of it */
   constructor(readonly engine: Engine, twin = new Twin(), readonly tracked = true) {
@@ -129,8 +131,52 @@ export class EveryChoice {
 /** A random step for long runs. */
 export function randomStep(random: Random): Step {
   const slot = random.below(4);
+  const step = ordinaryStep(slot, random);
+  const snapshot = snapshotStep(slot, random);
+  const [ofSnapshot, again] = [random.below(8) === 0, random.below(30) === 0];
+  return (run) => {
+    const open = run.snapshots.has(slot);
+    return open || ofSnapshot ? snapshot(run, again) : step(run);
+  };
+}
+
+/** Begins a snapshot of the slot, or goes on with it. */
+function snapshotStep(slot: number, random: Random): (run: Run, again: boolean) => void {
+  const [count, seed] = [1 + random.below(3), random.below(2 ** 32)];
+  return (run, again) => {
+    let left = run.snapshots.get(slot);
+    if (left === undefined || again) left = randomSnapshot(run, slot, seeded(seed));
+    for (const fields of left.splice(0, count)) run.append(slot, fields);
+    if (left.length > 0) run.snapshots.set(slot, left);
+    else run.snapshots.delete(slot);
+  };
+}
+
+/** A snapshot as another copy of the slot might send it. */
+function randomSnapshot(run: Run, slot: number, random: Random): Fields[] {
+  const { lastLsn, lastEpoch, tail } = run.engine.slot(slot);
+  const committedLsn = lastLsn - tail.length;
+  const known = run.twin.entries(slot, committedLsn);
+  const since = known === undefined ? 0 : random.below(committedLsn + 1);
+  const lsn = Math.max(committedLsn + random.below(4), 1);
+  const keys = Array.from({ length: 5 }, (_, i) => `k${i}`).filter(() => random.below(3) > 0);
+  const entries = keys.map((key) => {
+    const version = known?.get(key)?.[1] ?? Infinity;
+    if (version <= since) return snapshotKeep(key, version);
+    return snapshotPut(
+      key,
+      since + 1 + random.below(Math.max(1, lsn - since)),
+      "s".repeat(random.below(100)),
+    );
+  });
+  const epoch = Math.max(1, lastEpoch + random.below(2));
+  return [snapshotBegin(lsn, epoch, since), ...entries, snapshotEnd(lsn, epoch)];
+}
+
+function ordinaryStep(slot: number, random: Random): Step {
   const key = `k${random.below(5)}`;
-  const kind = random.below(20);
+  const kind = random.below(22);
+  if (kind >= 20) return cutStep(slot, random.number());
   if (kind < 10) return (run) => run.put(slot, key, "v".repeat(random.below(200)));
   if (kind < 13) return (run) => run.remove(slot, key);
   if (kind < 15) {
@@ -148,6 +194,16 @@ export function randomStep(random: Random): Step {
   return (run) => run.durable();
 }
 
+/** Cuts some of what is not committed, and begins an epoch. */
+function cutStep(slot: number, share: number): Step {
+  return (run) => {
+    const { lastLsn, tail } = run.engine.slot(slot);
+    const lsn = lastLsn - Math.ceil(tail.length * share);
+    run.append(slot, { kind: RecordKind.Truncate, lsn, epoch: run.engine.epochAt(slot, lsn)! });
+    epochStart(slot)(run);
+  };
+}
+
 export const forget = (clientId: string) => ({ kind: RecordKind.Forget, clientId, value: bytesOf(clientId) });
 
 export const epochStart = (slot: number): Step => (run) =>
@@ -155,13 +211,8 @@ export const epochStart = (slot: number): Step => (run) =>
 
 type Fields = Partial<LogRecord>;
 
-export const snapshotBegin = (
-  lsn: number,
-  epoch: number,
-  since: number,
-  results = new Uint8Array(0),
-): Fields => (
-  { kind: RecordKind.SnapshotBegin, lsn, epoch, sequence: since, value: results }
+export const snapshotBegin = (lsn: number, epoch: number, since: number, value?: Uint8Array): Fields => (
+  { kind: RecordKind.SnapshotBegin, lsn, epoch, sequence: since, value: value ?? bytesOf("") }
 );
 
 export const snapshotPut = (key: string, lsn: number, value: string): Fields => (

@@ -32,13 +32,11 @@ export class Twin {
   /** @param committedLsn of the slot, through which a snapshot finds the copy */
   append(record: LogRecord, committedLsn: number): void {
     const { slot: number, kind, lsn, epoch, key, value } = record;
-    const slot = this.#slots.get(number) ??
-      { base: NOTHING, log: [], named: undefined, results: new Uint8Array(0) };
-    this.#slots.set(number, slot);
+    const slot = this.#slot(number);
     if (kind === RecordKind.Truncate) slot.log.length = lsn - slot.base.lsn;
     else if (kind === RecordKind.SnapshotBegin) {
       slot.log.length = committedLsn - slot.base.lsn;
-      slot.base = record.sequence === 0 ? NOTHING : folded(slot);
+      slot.base = record.sequence === 0 ? NOTHING : folded(slot.base, slot.log);
       slot.log = [];
       slot.named = new Map();
       slot.results = value;
@@ -51,26 +49,34 @@ export class Twin {
     } else slot.log.push(record);
   }
 
-  /** The slot's entries when all is committed; undefined while it is incomplete. */
-  entries(number: number): Entries | undefined {
-    const slot = this.#slots.get(number);
-    if (slot === undefined) return new Map();
-    return slot.named === undefined ? folded(slot).entries : undefined;
+  /** The slot's entries when it is committed through `lsn`; undefined while it is incomplete. */
+  entries(number: number, lsn: number): Entries | undefined {
+    const { base, log, named } = this.#slot(number);
+    return named === undefined ? folded(base, log.slice(0, lsn - base.lsn)).entries : undefined;
   }
 
   /** What the engine must hold when all its records are committed; compare with `contentOf`. */
   content(): string {
     const slots: unknown[] = [];
     for (const [number, slot] of [...this.#slots].sort((a, b) => a[0] - b[0])) {
-      const { lsn, epoch, entries, forgotten, clients } = folded(slot);
+      const { lsn, epoch, entries, forgotten, clients } = folded(slot.base, slot.log);
       if (slot.named !== undefined) slots.push([number, lsn, "incomplete"]);
       else if (lsn > 0) slots.push([number, lsn, epoch, [...entries.values()].sort(), forgotten, clients]);
     }
     return JSON.stringify(slots);
   }
+
+  #slot(number: number): Slot {
+    let slot = this.#slots.get(number);
+    if (slot === undefined) {
+      slot = { base: NOTHING, log: [], named: undefined, results: new Uint8Array(0) };
+      this.#slots.set(number, slot);
+    }
+    return slot;
+  }
 }
 
-function folded({ base, log }: Slot): Base {
+function folded(base: Base, log: readonly LogRecord[]): Base {
   if (log.length === 0) return base;
   const entries = new Map(base.entries);
   for (const { kind, key, value, lsn } of log) {
