@@ -58,5 +58,6 @@ function* snapshot(
     const { value } = engine.read(edge.slot, key, hash)!;
     yield { ...bare, kind: RecordKind.SnapshotPut, lsn: version, key, hash, value };
   }
-  yield { ...bare, kind: RecordKind.SnapshotEnd };
+  const { committedLsn } = engine.slot(edge.slot);
+  yield { ...bare, kind: RecordKind.SnapshotEnd, lowestUnfinished: committedLsn };
 }

@@ -73,6 +73,7 @@ function loadFile(
 function restoreSlot(slot: SlotState, saved: ManifestSlot, broken: readonly Damage[]): void {
   slot.committedLsn = slot.durableLsn = saved.committedLsn;
   slot.committedEpoch = saved.committedEpoch;
+  slot.blurredThroughLsn = saved.blurredThroughLsn;
   slot.damage = saved.damage;
   slot.partial = saved.partial;
   slot.sessions.replace(saved.sessions);

@@ -30,6 +30,7 @@ export interface ManifestSlot {
   readonly slot: number;
   readonly committedLsn: number;
   readonly committedEpoch: number;
+  readonly blurredThroughLsn: number;
   /** The log has records through this one, on stable storage. */
   readonly durableLsn: number;
   readonly keys: number;
@@ -56,12 +57,12 @@ export interface Manifest {
 
 /** What the manifest says of a slot as it is now. */
 export function manifestSlot(state: SlotState): ManifestSlot {
-  const { slot, committedLsn, committedEpoch, keys, digest, damage, partial } = state;
+  const { slot, committedLsn, committedEpoch, blurredThroughLsn, keys, digest, damage, partial } = state;
   const { durableLsn } = state.logged();
   const snapshotRecords = state.snapshot?.records;
   const sessions = savedSessions(state.sessions);
   return {
-    ...{ slot, committedLsn, committedEpoch, durableLsn, keys, digest },
+    ...{ slot, committedLsn, committedEpoch, blurredThroughLsn, durableLsn, keys, digest },
     ...{ damage, partial, snapshotRecords, sessions },
   };
 }
@@ -98,6 +99,7 @@ function encodeSlot(slot: ManifestSlot, out: ByteWriter): void {
   out.u32(slot.slot);
   out.f64(slot.committedLsn);
   out.f64(slot.committedEpoch);
+  out.f64(slot.blurredThroughLsn);
   out.f64(slot.durableLsn);
   out.u32(slot.keys);
   out.u32(slot.digest);
@@ -137,6 +139,7 @@ function decodeSlot(from: ByteReader): ManifestSlot {
     slot: from.u32(),
     committedLsn: from.f64(),
     committedEpoch: from.f64(),
+    blurredThroughLsn: from.f64(),
     durableLsn: from.f64(),
     keys: from.u32(),
     digest: from.u32(),

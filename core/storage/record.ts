@@ -32,7 +32,10 @@ export const RecordKind = {
   SnapshotPut: 8,
   /** An entry (key; `lsn` is its version) that the copy has already; if it does not, the slot is damaged. */
   SnapshotKeep: 9,
-  /** The entries not named go, the results are replaced, and the slot is committed through `lsn` of `epoch`. */
+  /**
+   * The entries not named go, the results are replaced, and the slot is committed through `lsn` of `epoch`.
+   * `lowestUnfinished`: how far the source was committed by then, which is how new entries may be.
+   */
   SnapshotEnd: 10,
 } as const;
 

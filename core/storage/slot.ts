@@ -30,6 +30,8 @@ export interface SlotView {
   /** Of the committed state: number of keys, and bytes of keys and values together. */
   readonly keys: number;
   readonly bytes: number;
+  /** While committedLsn is below, a snapshot has left entries of later states among those of this one. */
+  readonly blurredThroughLsn: number;
   /** Sum modulo 2^32 of the committed entries' checksums: equal states have equal digests. */
   readonly digest: number;
   /** The records above committedLsn, in order. */

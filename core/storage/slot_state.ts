@@ -60,6 +60,8 @@ export class SlotState implements SlotView {
   snapshot: SnapshotSoFar | undefined;
   bytes = 0;
   digest = 0;
+  /** The entries came by a snapshot of which some are as new as this: until then the state is none that ever was. */
+  blurredThroughLsn = 0;
   readonly sessions = new ClientSessions();
   /** The rows of the committed keys. */
   index: KeyIndex;

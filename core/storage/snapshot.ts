@@ -14,7 +14,7 @@ export function settle(state: CommittedState, slot: SlotState, record: LogRecord
   snapshot.records = record.sequence;
   if (record.kind === RecordKind.SnapshotPut) put(state, slot, snapshot, record);
   else if (record.kind === RecordKind.SnapshotKeep) keep(state, slot, snapshot, record);
-  else end(state, slot, snapshot);
+  else end(state, slot, snapshot, record);
 }
 
 /** The records that a new log must begin with so that the snapshot can go on in it. */
@@ -35,6 +35,7 @@ function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage
     // A copy that could not be read as a whole may have more than is known of it.
     if (slot.keys > 0 || damage !== undefined) state.clear(slot);
     slot.sessions.replace({ forgotten: "", clients: [] });
+    slot.blurredThroughLsn = 0;
   }
   const named = record.sequence === 0 ? undefined : new Set<number>();
   // The value is a view of what was received or read, which would be kept with it.
@@ -54,10 +55,16 @@ function keep(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, 
   state.onDamage(slot, { file: "snapshot", offset: 0, reason });
 }
 
-function end(state: CommittedState, slot: SlotState, { begin, named }: SnapshotSoFar): void {
+function end(
+  state: CommittedState,
+  slot: SlotState,
+  { begin, named }: SnapshotSoFar,
+  record: LogRecord,
+): void {
   if (named !== undefined) {
     for (const row of [...slot.index.rows()]) if (!named.has(row)) state.drop(slot, row);
   }
   slot.sessions.replace(sessionsFromBytes(begin.value));
+  slot.blurredThroughLsn = Math.max(slot.blurredThroughLsn, record.lowestUnfinished);
   slot.snapshot = undefined;
 }

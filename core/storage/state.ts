@@ -53,11 +53,17 @@ export class CommittedState {
   apply(slot: SlotState, record: LogRecord): void {
     if (record.kind === RecordKind.Put) {
       this.put(slot, this.#append(slot, PUT, record));
-    } else if (record.kind === RecordKind.Delete && this.rowOf(slot, record.key) >= 0) {
+    } else if (record.kind === RecordKind.Delete && this.#isOlder(slot, record)) {
       this.#append(slot, TOMBSTONE, record);
       this.remove(slot, record.key);
     }
     slot.sessions.apply(record);
+  }
+
+  /** Whether the key has a value that the record is later than: a snapshot may have brought a later one. */
+  #isOlder(slot: SlotState, { key, lsn }: LogRecord): boolean {
+    const version = this.versionOf(slot, key);
+    return version > 0 && version < lsn;
   }
 
   /** Puts an entry of a snapshot, whatever version of the key there is. */

@@ -78,7 +78,9 @@ function checkMembers(copy: Copy, owner: OwnerView, { entry, violated }: OwnerCo
   copy.checkedEntry = listed;
   if (listed === undefined || listed.epoch !== epoch) return;
   for (const ref of listed.isr) {
-    if (effectiveIsr.some((member) => sameRef(member, ref))) continue;
+    // Until it hears that a member has been started again, it counts the earlier process: that one can acknowledge
+    // nothing any more, and what it did acknowledge is in the folder.
+    if (effectiveIsr.some(({ id, incarnation }) => id === ref.id && incarnation <= ref.incarnation)) continue;
     violated(`the owner in epoch ${epoch} does not count ${ref.id} ${ref.incarnation}, which the ring lists`);
   }
 }

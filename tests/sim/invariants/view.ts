@@ -30,6 +30,7 @@ export interface LogView {
   readonly committedLsn: number;
   readonly committedEpoch?: number;
   readonly digest: number;
+  readonly blurredThroughLsn: number;
   readonly damage: { readonly reason: string } | undefined;
   /** Only a part of a snapshot is there. */
   readonly incomplete?: boolean;
