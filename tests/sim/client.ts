@@ -1,9 +1,10 @@
+import { answerOfError, answerOfGet, answerOfWrite } from "../../core/check/answer.ts";
+import type { Answer, Condition, Request } from "../../core/check/history.ts";
 import type { Client } from "../../core/client/api.ts";
 import { connect } from "../../core/client/client.ts";
 import { KvError, messageOf } from "../../core/platform/errors.ts";
 import type { Address, World } from "../../core/platform/ports.ts";
-import type { Answer, Condition, Request } from "./check/history.ts";
-import { answerOfError, answerOfGet, answerOfWrite, type History } from "./history.ts";
+import type { History } from "./history.ts";
 import type { Program } from "./machine.ts";
 import type { Plan } from "./plan.ts";
 import type { SeededRandom } from "./world/random.ts";

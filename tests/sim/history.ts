@@ -1,8 +1,6 @@
-import { KvError } from "../../core/platform/errors.ts";
-import type { Versioned, WriteResult } from "../../core/client/api.ts";
-import { checkByVersion } from "./check/by_version.ts";
-import { checkGeneral } from "./check/general.ts";
-import type { Answer, KeyOperation, Request } from "./check/history.ts";
+import { checkByVersion } from "../../core/check/by_version.ts";
+import { checkGeneral } from "../../core/check/general.ts";
+import type { Answer, KeyOperation, Request } from "../../core/check/history.ts";
 
 type Recorded = { -readonly [F in keyof KeyOperation]: KeyOperation[F] };
 
@@ -70,21 +68,4 @@ export function checkHistory(history: History): HistoryVerdict {
     }
   }
   return { violations, gaveUp };
-}
-
-export function answerOfGet(found: Versioned | undefined): Answer {
-  if (found === undefined) return { kind: "absent" };
-  return { kind: "value", value: new TextDecoder().decode(found.value), version: found.version };
-}
-
-export function answerOfWrite({ outcome, version }: WriteResult): Answer {
-  if (outcome === "not-found") return { kind: "absent" };
-  if (outcome === "condition-failed") return { kind: outcome, version };
-  return { kind: "written", version, existed: outcome !== "created" };
-}
-
-/** What an error says of a write: only "outcome-unknown" leaves it open. Undefined: no client may throw this. */
-export function answerOfError(error: unknown): Answer | undefined {
-  if (!(error instanceof KvError) || error.code === "internal") return undefined;
-  return { kind: error.code === "outcome-unknown" ? "unknown" : "failed" };
 }

@@ -14,6 +14,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   "commands": [
     "core/cluster",
     "core/client",
+    "core/check",
     "core/storage",
     "core/coordination",
     "core/rpc",
@@ -31,6 +32,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     "proto",
   ],
   "core/client": ["core/rpc", "core/ring", "core/platform", "proto"],
+  "core/check": ["core/platform"],
   "core/replication": [
     "core/storage",
     "core/coordination",

@@ -1,13 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import { checkByVersion } from "../sim/check/by_version.ts";
-import { checkGeneral } from "../sim/check/general.ts";
+import { checkByVersion } from "../../core/check/by_version.ts";
+import { checkGeneral } from "../../core/check/general.ts";
 import {
   type Answer,
   type Condition,
   describe,
   type KeyOperation,
   type Request,
-} from "../sim/check/history.ts";
+} from "../../core/check/history.ts";
 import { SeededRandom } from "../sim/world/random.ts";
 
 let clients = 0;
