@@ -1,5 +1,12 @@
-import { type Condition, describe, type KeyOperation, LINEARIZABLE, type Verdict } from "./history.ts";
-import { readVersions, type VersionedWrite } from "./versions.ts";
+import { classify } from "./classify.ts";
+import { describe, type KeyOperation, LINEARIZABLE, type Verdict, type Violation } from "./history.ts";
+import { readVersions } from "./versions.ts";
+import { Walk } from "./walk.ts";
+
+/** Of one key; enough to show what is wrong with it. */
+const VIOLATIONS_MAX = 100;
+/** The walk has one bit of a 32-bit integer for each pending operation. */
+const PENDING_MAX = 31;
 
 /**
  * Linearizability of one key when every reply carries the version: near-linear in the length of the history.
@@ -22,35 +29,38 @@ import { readVersions, type VersionedWrite } from "./versions.ts";
  *
  * A version that is known from a condition alone belongs to some unseen put and uses one up when its turn in the order
  * comes. Its turn may be left out where only writes of unknown outcome named it.
+ *
+ * Up to the first violation this is exact. To count and classify further ones, the walk goes on as if the operation had
+ * not been asked for, or, for a write, from the state that its answer claims.
  */
 export function checkByVersion(history: readonly KeyOperation[], configurationsMax = 20_000): Verdict {
   const versions = readVersions(history);
-  if (versions.kind === "violation") return versions;
+  const violations = [...versions.violations];
   const walk = new Walk(versions.writes);
-  for (const event of eventsOf(history, versions.unseen)) {
-    if (event.kind === "unseen") walk.unseenCalled(classOf(event.operation));
-    else if (event.kind === "call") walk.called(event.operation);
-    else walk.returned(event.operation);
-    if (walk.configurations.length === 0) return violation(event.operation, walk.before);
-    if (walk.configurations.length > configurationsMax || walk.pendingMax > 30) {
-      return {
-        kind: "gave-up",
-        reason: `${walk.configurations.length} possibilities after ${event.operation.callAt}`,
-      };
+  for (const { kind, operation } of eventsOf(versions.operations, versions.unseen)) {
+    if (kind === "unseen") walk.unseenCalled(operation);
+    else if (kind === "call") walk.called(operation);
+    else if (!walk.returned(operation)) {
+      violations.push(classify(operation, versions));
+      walk.resume(operation);
     }
+    if (violations.length >= VIOLATIONS_MAX) break;
+    const { length } = walk.configurations;
+    if (length <= configurationsMax && walk.pendingMax <= PENDING_MAX) continue;
+    if (violations.length > 0) break;
+    const reason = length > configurationsMax
+      ? `more than ${configurationsMax} possibilities at ${describe(operation)}`
+      : `more than ${PENDING_MAX} operations at once at ${describe(operation)}`;
+    return { kind: "gave-up", reason };
   }
-  return LINEARIZABLE;
+  return verdict(violations);
 }
 
-interface Configuration {
-  /** How many of the versioned writes are placed. */
-  readonly placed: number;
-  /** The version of the present value; "unseen": that of a put whose version nobody was told. */
-  readonly value: number | "unseen" | "none";
-  /** Bits of the pending operations already placed. */
-  readonly done: number;
-  /** Unseen writes used, by class. */
-  readonly used: ReadonlyMap<string, number>;
+function verdict(violations: readonly Violation[]): Verdict {
+  const [first] = violations;
+  if (first === undefined) return LINEARIZABLE;
+  const operations = first.operations.map((operation) => `\n  ${describe(operation)}`).join("");
+  return { kind: "violation", reason: `${first.kind}: ${first.reason}${operations}`, violations };
 }
 
 interface Event {
@@ -59,6 +69,7 @@ interface Event {
   readonly operation: KeyOperation;
 }
 
+/** In order of time; at the same time calls come first, because operations that touch overlap. */
 function eventsOf(history: readonly KeyOperation[], unseen: ReadonlySet<KeyOperation>): Event[] {
   const events: Event[] = [];
   for (const operation of history) {
@@ -70,160 +81,5 @@ function eventsOf(history: readonly KeyOperation[], unseen: ReadonlySet<KeyOpera
       if (answer.kind !== "unknown") events.push({ kind: "return", at: returnAt, operation });
     }
   }
-  return events.sort((a, b) => a.at - b.at);
-}
-
-/** Unseen writes of one class are interchangeable. */
-function classOf(operation: KeyOperation): string {
-  const { request } = operation;
-  if (request.kind === "get" || request.condition === undefined) return request.kind;
-  return className(request.kind, request.condition);
-}
-
-function className(kind: "put" | "delete", condition: Condition): string {
-  return condition.kind === "absent" ? `${kind} if absent` : `${kind} if ${condition.version}`;
-}
-
-class Walk {
-  configurations: Configuration[] = [{ placed: 0, value: "none", done: 0, used: new Map() }];
-  /** Before the last event: for the message when none is left. */
-  before: readonly Configuration[] = [];
-  pendingMax = 0;
-  /** Called operations that will return, each with its bit in {@link Configuration.done}. */
-  readonly #pending = new Map<KeyOperation, number>();
-  /** Called writes of unknown outcome whose version was seen: they never return. */
-  readonly #seen = new Set<KeyOperation>();
-  /** How many unseen writes of a class have been called. */
-  readonly #unseen = new Map<string, number>();
-
-  constructor(readonly writes: readonly VersionedWrite[]) {}
-
-  unseenCalled(kind: string): void {
-    this.#unseen.set(kind, (this.#unseen.get(kind) ?? 0) + 1);
-  }
-
-  called(operation: KeyOperation): void {
-    if (operation.answer.kind === "unknown") {
-      this.#seen.add(operation);
-      return;
-    }
-    const taken = new Set(this.#pending.values());
-    let bit = 0;
-    while (taken.has(bit)) bit++;
-    this.#pending.set(operation, bit);
-    this.pendingMax = Math.max(this.pendingMax, bit);
-    this.configurations = this.configurations.map((configuration) => this.#placeReads(configuration));
-  }
-
-  returned(operation: KeyOperation): void {
-    this.before = this.configurations;
-    const bit = 1 << this.#pending.get(operation)!;
-    const visited = new Antichain();
-    const explained = new Antichain();
-    const queue = [...this.configurations];
-    for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
-      if (next.done & bit) explained.add(next);
-      else if (visited.add(next)) queue.push(...this.#successors(next));
-    }
-    this.#pending.delete(operation);
-    const merged = new Antichain();
-    for (const configuration of explained.all()) {
-      merged.add({ ...configuration, done: configuration.done & ~bit });
-    }
-    this.configurations = merged.all();
-  }
-
-  #successors(from: Configuration): Configuration[] {
-    const next: Configuration[] = [];
-    const add = (configuration: Configuration | undefined) => {
-      if (configuration !== undefined) next.push(this.#placeReads(configuration));
-    };
-    add(this.#placeWrite(from));
-    if (this.writes[from.placed]?.optional) add({ ...from, placed: from.placed + 1 });
-    if (from.value === "none") add(this.#useUnseen(from, ["put if absent", "put"], { value: "unseen" }));
-    else add(this.#useUnseen(from, [`delete if ${from.value}`, "delete"], { value: "none" }));
-    return next;
-  }
-
-  /** Places the next write in the order of versions, if it has been called and its answer fits. */
-  #placeWrite(from: Configuration): Configuration | undefined {
-    const write = this.writes[from.placed];
-    if (write === undefined) return undefined;
-    const after = { placed: from.placed + 1, value: write.deletes ? "none" : write.version } as const;
-    if (write.operation === undefined) {
-      const conditional = from.value === "none" ? "put if absent" : `put if ${from.value}`;
-      return this.#useUnseen(from, [conditional, "put"], after);
-    }
-    const { request, answer } = write.operation;
-    if (request.kind === "get" || !this.#satisfies(from, request.condition)) return undefined;
-    if (this.#seen.has(write.operation)) return { ...from, ...after };
-    const bit = this.#pending.get(write.operation);
-    const existed = from.value !== "none";
-    if (bit === undefined || (answer.kind === "written" && answer.existed !== existed)) return undefined;
-    return { ...from, ...after, done: from.done | (1 << bit) };
-  }
-
-  #useUnseen(
-    from: Configuration,
-    classes: readonly string[],
-    after: Partial<Configuration>,
-  ): Configuration | undefined {
-    const kind = classes.find((name) => (this.#unseen.get(name) ?? 0) > (from.used.get(name) ?? 0));
-    if (kind === undefined) return undefined;
-    const used = new Map(from.used).set(kind, (from.used.get(kind) ?? 0) + 1);
-    return { ...from, ...after, used };
-  }
-
-  #placeReads(configuration: Configuration): Configuration {
-    let { done } = configuration;
-    for (const [operation, bit] of this.#pending) {
-      if (this.#reads(configuration, operation)) done |= 1 << bit;
-    }
-    return done === configuration.done ? configuration : { ...configuration, done };
-  }
-
-  /** Whether the operation changes nothing and its answer fits the state. */
-  #reads(state: Configuration, { answer, request }: KeyOperation): boolean {
-    if (answer.kind === "absent") return state.value === "none";
-    if (answer.kind === "value") return state.value === answer.version;
-    if (answer.kind !== "condition-failed" || request.kind === "get") return false;
-    const present = answer.version === 0 ? state.value === "none" : state.value === answer.version;
-    return present && request.condition !== undefined && !this.#satisfies(state, request.condition);
-  }
-
-  #satisfies(state: Configuration, condition: Condition | undefined): boolean {
-    if (condition === undefined) return true;
-    if (condition.kind === "absent") return state.value === "none";
-    return state.value === condition.version;
-  }
-}
-
-/** Configurations of which none dominates another. */
-class Antichain {
-  readonly #groups = new Map<string, Configuration[]>();
-
-  /** False, and nothing is added, when one that is there can do all that this one can. */
-  add(configuration: Configuration): boolean {
-    const key = `${configuration.placed} ${configuration.value}`;
-    const group = this.#groups.get(key) ?? [];
-    if (group.some((other) => dominates(other, configuration))) return false;
-    this.#groups.set(key, [...group.filter((other) => !dominates(configuration, other)), configuration]);
-    return true;
-  }
-
-  all(): Configuration[] {
-    return [...this.#groups.values()].flat();
-  }
-}
-
-function dominates(a: Configuration, b: Configuration): boolean {
-  if ((a.done & b.done) !== b.done) return false;
-  for (const [kind, count] of a.used) if (count > (b.used.get(kind) ?? 0)) return false;
-  return true;
-}
-
-function violation(operation: KeyOperation, before: readonly Configuration[]): Verdict {
-  const possible = [...new Set(before.map(({ value }) => String(value)))].join(", ");
-  const reason = `${describe(operation)}: versions that were possible before its return: ${possible}`;
-  return { kind: "violation", operation, reason };
+  return events.sort((a, b) => a.at - b.at || Number(a.kind === "return") - Number(b.kind === "return"));
 }

@@ -26,6 +26,7 @@ export function checkGeneral(history: readonly KeyOperation[], stepsMax = 200_00
   if (search.steps > stepsMax) return { kind: "gave-up", reason: `${stepsMax} steps were not enough` };
   return {
     kind: "violation",
+    violations: [],
     reason: `no order of these explains them:\n${operations.map(describe).join("\n")}`,
   };
 }

@@ -8,21 +8,8 @@ import {
   type KeyOperation,
   type Request,
 } from "../../core/check/history.ts";
+import { absent, conditionFailed, get, op, put, remove, saw, unknown, written } from "./check_operations.ts";
 import { SeededRandom } from "../sim/world/random.ts";
-
-let clients = 0;
-function op(callAt: number, returnAt: number, request: Request, answer: Answer): KeyOperation {
-  return { callAt, returnAt, request, answer, client: `c${clients++}` };
-}
-
-const put = (value: string, condition?: Condition): Request => ({ kind: "put", value, condition });
-const remove = (condition?: Condition): Request => ({ kind: "delete", condition });
-const get: Request = { kind: "get" };
-const written = (version: number, existed: boolean): Answer => ({ kind: "written", version, existed });
-const saw = (value: string, version: number): Answer => ({ kind: "value", value, version });
-const absent: Answer = { kind: "absent" };
-const unknown: Answer = { kind: "unknown" };
-const conditionFailed = (version: number): Answer => ({ kind: "condition-failed", version });
 
 interface Case {
   readonly name: string;
