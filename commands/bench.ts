@@ -1,19 +1,36 @@
 import { clientFlags, type Command, type Context, UsageError } from "./framework/command.ts";
 import type { Bench } from "./bench/operations.ts";
+import { checkFlags } from "./bench/check/flags.ts";
 import { didYouMean } from "../core/platform/suggest.ts";
 import { ExitCode, exitCodeOf } from "./framework/exit_code.ts";
 
-const NAMES = ["sequential", "concurrent", "crazyloop"];
+const NAMES = ["sequential", "concurrent", "crazyloop", "check"];
 
 export const command: Command = {
-  usage: "bench sequential|concurrent|crazyloop [flags]",
-  description: `Runs a script of operations on the keys os, ds, ca and st and prints the outcome of each.
+  usage: "bench sequential|concurrent|crazyloop|check [flags]",
+  description:
+    `The first three run a script of operations on the keys os, ds, ca and st and print the outcome of each.
 sequential   one after the other, then a dump
 concurrent   a writer and three numbered readers of one key, then a dump
-crazyloop    on and on until a signal (or --count or --seconds), with a running tally: for watching what a failure does`,
+crazyloop    on and on until a signal (or --count or --seconds), with a running tally: for watching what a failure does
+check        proves that nothing is lost: clients get, put and delete at a given rate, on keys of their own, and every
+             answer is checked. Kill, stop and cut off servers meanwhile. In the end all keys are read once more, by a
+             new client, and removed. The verdict counts operations, unknown outcomes, the longest time for which a key
+             did not answer, and violations, with the operations that show them:
+               lost        an acknowledged write is missing
+               duplicated  a write took effect twice
+               stale       an answer was older than another before it
+               other       such as a write that is seen though it had failed
+             Exit codes: 0 passed, 1 violated, 3 the cluster could not be reached, 6 neither passed nor violated: the
+             checker gave up on a key, or a key could not be read at the end.
+             The lines of a history are {"client","key","request","value","ifAbsent","ifVersion","answer","version",
+             "existed","epoch","error","callUs","returnUs"}; what does not apply is left out. A history lacks the
+             operations that were under way when its run was killed.`,
   examples: [
     "kv bench sequential --addr :9666,127.0.0.1:9667",
     "kv bench crazyloop --addr :9666,:9667 --seconds 60",
+    "kv bench check --addr :9666,:9667 --seconds 60 --rate 1000 --history run.jsonl",
+    "kv bench check --verify run.jsonl --output json",
   ],
   arity: [1, 1],
   flags: [
@@ -30,7 +47,7 @@ crazyloop    on and on until a signal (or --count or --seconds), with a running 
       kind: "integer",
       min: 1,
       placeholder: "N",
-      description: "crazyloop: stop after N seconds",
+      description: "crazyloop: stop after N seconds; check: load for N seconds (30 without it)",
     },
     {
       name: "interval-ms",
@@ -41,6 +58,7 @@ crazyloop    on and on until a signal (or --count or --seconds), with a running 
       default: "100",
       description: "crazyloop: pause between two operations",
     },
+    ...checkFlags,
   ],
   async run(context) {
     const name = context.args[0]!;
@@ -49,6 +67,7 @@ crazyloop    on and on until a signal (or --count or --seconds), with a running 
         `unknown bench "${name}"${didYouMean(name, NAMES)}: there are ${NAMES.join(", ")}`,
       );
     }
+    if (name === "check") return await (await import("./bench/check.ts")).runBenchCheck(context);
     const { io } = context;
     const bench = { client: await context.connect(), print: (text: string) => io.out(text) };
     if (name === "crazyloop") return await runCrazyloop(context, bench);

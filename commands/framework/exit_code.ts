@@ -8,6 +8,8 @@ export const ExitCode = {
   done: 0,
   /** Not found, or the condition of a write does not hold. */
   notFound: 1,
+  /** `kv bench check` found a violation. */
+  violated: 1,
   /** The command line, the configuration or a key or value makes no sense. */
   usage: 2,
   /** Unavailable, or timed out: nothing was done, and it may be tried again. */

@@ -19,7 +19,7 @@ export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["dump", { summary: "print all keys, server by server", load: () => import("../dump.ts") }],
   ["status", { summary: "print the state of every server", load: () => import("../status.ts") }],
   ["bench", {
-    summary: "run a scripted load: sequential, concurrent or crazyloop",
+    summary: "run a scripted load, or check that nothing is lost",
     load: () => import("../bench.ts"),
   }],
   ["master", { summary: "run a master", load: () => import("../master.ts") }],

@@ -11,8 +11,19 @@ export interface KeyViolation extends Violation {
   readonly key: string;
 }
 
+/**
+ * - `passed`: every key is linearizable, and was read after all else.
+ * - `violated`: some key is not.
+ * - `not shown`: no violation was found, but the checker gave up on a key, or a key was not read at the end.
+ * - `unreachable`: no operation was answered.
+ */
+export type Outcome = "passed" | "violated" | "not shown" | "unreachable";
+
 /** What a history shows. */
 export interface RunVerdict {
+  readonly outcome: Outcome;
+  /** From the first call to the last return. */
+  readonly durationUs: number;
   readonly operations: number;
   readonly keys: number;
   /** How often each kind of operation got each kind of answer. */
@@ -26,8 +37,8 @@ export interface RunVerdict {
   readonly longestOperationUs: number;
   /** Of operations that were answered. */
   readonly latency: LatencyFigures;
-  /** "not shown": the checker gave up on some key, and found no violation elsewhere. */
-  readonly linearizable: "yes" | "no" | "not shown";
+  /** Keys without a get that was answered and begun after everything else had ended: their last write may be missing. */
+  readonly unread: number;
   /** Lost and doubled writes are counted once, stale and other answers each. */
   readonly violations: Readonly<Record<ViolationKind, number>>;
   /** The first of each kind and key, at most {@link EXAMPLES_MAX}. */
@@ -51,6 +62,9 @@ export function judge(records: Records): RunVerdict {
 class Judging {
   #operations = 0;
   #keys = 0;
+  #unread = 0;
+  #firstUs = Infinity;
+  #lastUs = 0;
   #longestOperationUs = 0;
   #longestPause: Pause | undefined;
   readonly #answers: Partial<Record<OperationKind, Partial<Record<Answer["kind"], number>>>> = {};
@@ -61,6 +75,7 @@ class Judging {
 
   key(key: string, operations: readonly KeyOperation[]): void {
     this.#keys++;
+    if (!readAtEnd(operations)) this.#unread++;
     operations.forEach((operation) => this.#count(operation));
     const pause = pauseOf(key, operations);
     if (pause !== undefined && pause.lengthUs > (this.#longestPause?.lengthUs ?? -1)) {
@@ -72,27 +87,39 @@ class Judging {
   }
 
   verdict(): RunVerdict {
-    const count = (kind: Answer["kind"]) =>
-      Object.values(this.#answers).reduce((sum, answers) => sum + (answers[kind] ?? 0), 0);
-    const violated = Object.values(this.#violations).some((number) => number > 0);
     return {
+      outcome: this.#outcome(),
+      durationUs: Math.max(0, this.#lastUs - this.#firstUs),
       operations: this.#operations,
       keys: this.#keys,
       answers: this.#answers,
-      unknown: count("unknown"),
-      failed: count("failed"),
+      unknown: this.#answered("unknown"),
+      failed: this.#answered("failed"),
       longestPause: this.#longestPause,
       longestOperationUs: this.#longestOperationUs,
       latency: this.#latencies.figures(),
-      linearizable: violated ? "no" : this.#gaveUp.length > 0 ? "not shown" : "yes",
+      unread: this.#unread,
       violations: this.#violations,
       examples: this.#examples,
       gaveUp: this.#gaveUp,
     };
   }
 
+  #outcome(): Outcome {
+    if (Object.values(this.#violations).some((number) => number > 0)) return "violated";
+    const nothing = this.#operations === this.#answered("unknown") + this.#answered("failed");
+    if (nothing && this.#operations > 0) return "unreachable";
+    return nothing || this.#gaveUp.length > 0 || this.#unread > 0 ? "not shown" : "passed";
+  }
+
+  #answered(kind: Answer["kind"]): number {
+    return Object.values(this.#answers).reduce((sum, answers) => sum + (answers[kind] ?? 0), 0);
+  }
+
   #count({ request, answer, callAt, returnAt }: KeyOperation): void {
     this.#operations++;
+    this.#firstUs = Math.min(this.#firstUs, callAt);
+    this.#lastUs = Math.max(this.#lastUs, returnAt);
     const conditional = request.kind !== "get" && request.condition !== undefined;
     const kind: OperationKind = conditional ? `${request.kind}-if` : request.kind;
     const answers = this.#answers[kind] ??= {};
@@ -120,6 +147,16 @@ class Judging {
 
 function isAnswered(answer: Answer): boolean {
   return answer.kind !== "failed" && answer.kind !== "unknown";
+}
+
+function readAtEnd(operations: readonly KeyOperation[]): boolean {
+  const isRead = ({ request, answer }: KeyOperation) => request.kind === "get" && isAnswered(answer);
+  const lastRead = operations.reduce<KeyOperation | undefined>(
+    (last, each) => isRead(each) && each.callAt >= (last?.callAt ?? 0) ? each : last,
+    undefined,
+  );
+  if (lastRead === undefined) return false;
+  return operations.every((each) => each.request.kind === "get" || each.returnAt <= lastRead.callAt);
 }
 
 function pauseOf(key: string, operations: readonly KeyOperation[]): Pause | undefined {

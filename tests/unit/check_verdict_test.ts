@@ -98,7 +98,7 @@ Deno.test("records: what goes in comes out, key by key", () => {
 
 Deno.test("verdict: counts by kind and answer, pauses, latencies", () => {
   const verdict = judge(recordsOf(HISTORY));
-  assertEquals(verdict.linearizable, "yes");
+  assertEquals([verdict.outcome, verdict.unread, verdict.durationUs], ["not shown", 1, 2300]);
   assertEquals([verdict.operations, verdict.keys, verdict.unknown, verdict.failed], [9, 2, 1, 1]);
   assertEquals(verdict.answers, {
     "put": { written: 2 },
@@ -134,7 +134,7 @@ Deno.test("verdict: lost and doubled writes count once, answers each; examples n
     record("b", 6, 7, get, saw("2", 1)),
     record("c", 0, 1, get, absent),
   ]));
-  assertEquals(verdict.linearizable, "no");
+  assertEquals([verdict.outcome, verdict.unread], ["violated", 0]);
   assertEquals(verdict.violations, { lost: 1, duplicated: 0, stale: 2, other: 0 });
   assertEquals(verdict.examples.map(({ key, kind, operations }) => [key, kind, operations.length]), [
     ["a", "lost", 2],
@@ -145,7 +145,24 @@ Deno.test("verdict: lost and doubled writes count once, answers each; examples n
 Deno.test("verdict: giving up is not passing", () => {
   const atOnce = Array.from({ length: 40 }, (_, i) => record("a", i, 1000 + i, get, absent));
   const verdict = judge(recordsOf(atOnce));
-  assertEquals([verdict.linearizable, verdict.gaveUp.map(({ key }) => key)], ["not shown", ["a"]]);
+  assertEquals([verdict.outcome, verdict.gaveUp.map(({ key }) => key)], ["not shown", ["a"]]);
   const lost = [record("b", 0, 1, put("2"), written(1, false)), record("b", 2, 3, get, absent)];
-  assertEquals(judge(recordsOf([...atOnce, ...lost])).linearizable, "no");
+  assertEquals(judge(recordsOf([...atOnce, ...lost])).outcome, "violated");
+});
+
+Deno.test("verdict: passed only when every key was read after its last write", () => {
+  const outcome = (...records: OperationRecord[]) => judge(recordsOf(records)).outcome;
+  const write = record("a", 0, 10, put("1"), written(1, false));
+  assertEquals(outcome(write, record("a", 10, 12, get, saw("1", 1))), "passed");
+  assertEquals(outcome(write, record("a", 9, 12, get, saw("1", 1))), "not shown");
+  assertEquals(outcome(write, record("a", 20, 22, get, failed)), "not shown");
+  assertEquals(outcome(record("a", 0, 10, put("1"), unknown), record("a", 20, 22, get, absent)), "passed");
+});
+
+Deno.test("verdict: a history without any answer is that of a cluster that could not be reached", () => {
+  assertEquals(
+    judge(recordsOf([record("a", 0, 10, put("1"), unknown), record("a", 20, 30, get, failed)])).outcome,
+    "unreachable",
+  );
+  assertEquals(judge(recordsOf([])).outcome, "not shown");
 });
