@@ -14,6 +14,8 @@ export class Walk {
   readonly #seen = new Set<KeyOperation>();
   /** How many unseen writes of a class have been called. */
   readonly #unseen = new Map<string, number>();
+  /** The version that the condition of a class names. */
+  readonly #named = new Map<string, number>();
   /** Place of a write in the order of versions. */
   readonly #places: ReadonlyMap<KeyOperation | undefined, number>;
   /** Before the last return. */
@@ -28,6 +30,10 @@ export class Walk {
   /** A write of unknown outcome begins that no answer can be traced to. */
   unseenCalled(operation: KeyOperation): void {
     const kind = classOf(operation);
+    const { request } = operation;
+    if (request.kind !== "get" && request.condition?.kind === "version") {
+      this.#named.set(kind, request.condition.version);
+    }
     this.#unseen.set(kind, (this.#unseen.get(kind) ?? 0) + 1);
   }
 
@@ -58,7 +64,7 @@ export class Walk {
     this.#pending.delete(operation);
     const merged = new Antichain();
     for (const configuration of explained.all()) {
-      merged.add({ ...configuration, done: configuration.done & ~bit });
+      merged.add({ ...this.#withoutSpent(configuration), done: configuration.done & ~bit });
     }
     this.configurations = merged.all();
     this.#lastReturned = Math.max(this.#lastReturned, this.#places.get(operation) ?? -1);
@@ -80,6 +86,23 @@ export class Walk {
     const { deletes, version } = this.writes[place]!;
     const placed = Math.max(place, this.#lastReturned) + 1;
     this.configurations = [{ placed, value: deletes ? "none" : version, done, used: new Map() }];
+  }
+
+  /**
+   * Forgets the use of writes whose condition names a version that is gone for good: nobody can use another of them, and
+   * configurations that differ in nothing else are the same.
+   */
+  #withoutSpent(configuration: Configuration): Configuration {
+    const { used, value, placed } = configuration;
+    const next = this.writes[placed]?.version ?? Infinity;
+    const spent = [...used.keys()].filter((kind) => {
+      const version = this.#named.get(kind);
+      return version !== undefined && version !== value && version < next;
+    });
+    if (spent.length === 0) return configuration;
+    const left = new Map(used);
+    for (const kind of spent) left.delete(kind);
+    return { ...configuration, used: left };
   }
 
   #successors(from: Configuration): Configuration[] {
