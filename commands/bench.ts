@@ -13,7 +13,7 @@ export const command: Command = {
 sequential   one after the other, then a dump
 concurrent   a writer and three numbered readers of one key, then a dump
 crazyloop    on and on until a signal (or --count or --seconds), with a running tally: for watching what a failure does
-check        proves that nothing is lost: clients get, put and delete at a given rate, on keys of their own, and every
+check        checks that nothing is lost: clients get, put and delete at a given rate, on keys of their own, and every
              answer is checked. Kill, stop and cut off servers meanwhile. In the end all keys are read once more, by a
              new client, and removed. The verdict counts operations, unknown outcomes, the longest time for which a key
              did not answer, and violations, with the operations that show them:
@@ -24,8 +24,8 @@ check        proves that nothing is lost: clients get, put and delete at a given
              Exit codes: 0 passed, 1 violated, 3 the cluster could not be reached, 6 neither passed nor violated: the
              checker gave up on a key, or a key could not be read at the end.
              The lines of a history are {"client","key","request","value","ifAbsent","ifVersion","answer","version",
-             "existed","epoch","error","callUs","returnUs"}; what does not apply is left out. A history lacks the
-             operations that were under way when its run was killed.`,
+             "existed","epoch","error","callUs","returnUs"}; what does not apply is left out. A history whose run
+             was killed lacks the operations that were under way, and is of no use.`,
   examples: [
     "kv bench sequential --addr :9666,127.0.0.1:9667",
     "kv bench crazyloop --addr :9666,:9667 --seconds 60",

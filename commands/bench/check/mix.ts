@@ -6,7 +6,7 @@ import { didYouMean } from "../../../core/platform/suggest.ts";
 import type { Random } from "../../../core/platform/ports.ts";
 import { UsageError } from "../../framework/command.ts";
 
-const KINDS: readonly OperationKind[] = ["get", "put", "delete", "put-if", "delete-if"];
+export const KINDS: readonly OperationKind[] = ["get", "put", "delete", "put-if", "delete-if"];
 
 /** Weights of the kinds. */
 export type Mix = Readonly<Record<OperationKind, number>>;

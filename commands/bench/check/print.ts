@@ -5,6 +5,7 @@ import type { Percentiles } from "../../../core/check/latencies.ts";
 import type { Pause } from "../../../core/check/pauses.ts";
 import type { KeyViolation, Outcome, RunVerdict } from "../../../core/check/verdict.ts";
 import { ExitCode } from "../../framework/exit_code.ts";
+import { KINDS } from "./mix.ts";
 
 const EXIT_CODES: Readonly<Record<Outcome, number>> = {
   "passed": ExitCode.done,
@@ -52,9 +53,9 @@ export function verdictText(verdict: RunVerdict): string {
 }
 
 function answersLines({ answers }: RunVerdict): string[] {
-  return Object.entries(answers).map(([kind, counts]) => {
-    const each = Object.entries(counts).map(([answer, count]) => `${count} ${answer}`);
-    return `  ${kind}: ${each.join(", ")}`;
+  return KINDS.filter((kind) => answers[kind] !== undefined).map((kind) => {
+    const counts = Object.entries(answers[kind]!).sort(([, a], [, b]) => b - a);
+    return `  ${kind}: ${counts.map(([answer, count]) => `${count} ${answer}`).join(", ")}`;
   });
 }
 
