@@ -105,7 +105,11 @@ export class SimNetwork<L> {
   /** From now on nothing goes from `from` to `to`; the other direction is as it was. */
   cut(from: string, to: string): void {
     this.#cuts.add(`${from}>${to}`);
-    for (const link of this.links) if (this.#blocked(link)) this.#giveUp(link);
+    for (const link of this.links) {
+      const [a, b] = link.processes;
+      if (b === undefined || !(a.name === from ? b.name === to : a.name === to && b.name === from)) continue;
+      if (this.#blocked(link)) this.#giveUp(link);
+    }
   }
 
   heal(from: string, to: string): void {
