@@ -20,9 +20,8 @@ export interface Workload {
   values: number;
   /** The last version that anybody was told of a key: what conditional writes compare with. */
   readonly versions: Map<string, number>;
-  /** Bits of data files were turned over: only then may keys be reported damaged, and those stay lost. */
+  /** Bits of data files were turned over: only then may keys be reported damaged. */
   rotten: boolean;
-  readonly damagedKeys: Set<string>;
   readonly violated: (what: string) => void;
   readonly trace: (text: string) => void;
 }
@@ -63,7 +62,9 @@ export class WorkloadClient implements Program {
       answer = answerOfError(error);
       trace(`${this.name}: ${request.kind} ${key}: ${messageOf(error)}`);
       if (answer === undefined) this.workload.violated(`${this.name} was told: ${messageOf(error)}`);
-      if (error instanceof KvError && error.code === "damaged") this.#damaged(key, error);
+      if (error instanceof KvError && error.code === "damaged" && !this.workload.rotten) {
+        this.workload.violated(`damage without a cause: ${error.message}`);
+      }
     }
     history.end(key, operation, answer ?? { kind: "unknown" });
     if (answer !== undefined && "version" in answer) versions.set(key, answer.version);
@@ -78,11 +79,6 @@ export class WorkloadClient implements Program {
     const { plan } = this.workload;
     const length = this.random.chance(0.2) ? this.random.below(plan.valueBytesMax) : 0;
     return `${this.name}-${++this.workload.values}`.padEnd(length, ".");
-  }
-
-  #damaged(key: string, error: KvError): void {
-    this.workload.damagedKeys.add(key);
-    if (!this.workload.rotten) this.workload.violated(`damage without a cause: ${error.message}`);
   }
 
   async #carryOut(key: string, request: Request, timeoutMs: number): Promise<Answer> {

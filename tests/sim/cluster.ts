@@ -69,7 +69,6 @@ export class Cluster {
       values: 0,
       versions: new Map(),
       rotten: false,
-      damagedKeys: new Set(),
       violated: (what) => this.violated(what),
       trace: this.trace,
     };

@@ -1,0 +1,46 @@
+import { followersOf, placementOf } from "../../core/ring/followers.ts";
+import type { Cluster } from "./cluster.ts";
+
+/** Whether the slot can be expected to take writes once all trouble is over. */
+export function mustBeWritable({ invariants, rings, plan }: Cluster, slot: number): boolean {
+  const { ring } = rings;
+  if (ring === undefined || ring.slots[slot]?.owner === undefined) return true;
+  const copies = ring.replicas === 0 ? ring.standbys.length : Math.min(ring.replicas, ring.standbys.length);
+  return invariants.hasCopy(slot) && 1 + copies >= plan.config.minInSync;
+}
+
+/** Invariant 13, second half: what still differs between the copies of the slots that are in use. */
+export function differences(cluster: Cluster): string[] {
+  const { ring } = cluster.rings;
+  if (ring === undefined) return ["there is no ring"];
+  const placement = placementOf(ring);
+  return ring.slots.flatMap((entry, slot) => {
+    if (entry.owner === undefined || !cluster.invariants.hasCopy(slot)) return [];
+    const members = entry.isr.map(({ id }) => id);
+    const missing = followersOf(ring, slot, placement).filter(({ id }) => !members.includes(id));
+    return [
+      ...missing.map(({ id }) => `slot ${slot}: ${id} follows and is not in sync`),
+      ...differencesOf(cluster, slot, members),
+    ];
+  });
+}
+
+function differencesOf({ invariants }: Cluster, slot: number, members: readonly string[]): string[] {
+  const found: string[] = [];
+  let first: string | undefined;
+  for (const id of members) {
+    const log = invariants.liveNode(id)?.node.replica(slot)?.log;
+    if (log === undefined) {
+      found.push(`slot ${slot}: ${id} is listed in sync and does not live`);
+      continue;
+    }
+    const { lastLsn, durableLsn, committedLsn, digest } = log;
+    if (log.damage !== undefined) found.push(`slot ${slot}: the copy of ${id} is damaged`);
+    const state = `last ${lastLsn}, durable ${durableLsn}, committed ${committedLsn}, digest ${digest}`;
+    first ??= state;
+    if (state !== first || committedLsn !== lastLsn) {
+      found.push(`slot ${slot}: ${id} has ${state}, not ${first}`);
+    }
+  }
+  return found;
+}
