@@ -11,10 +11,15 @@ const STOP_MS = 10_000;
 
 /** One server of an ensemble: its folder, ports and process. */
 export class ZooKeeperServer {
-  constructor(readonly id: number, readonly folder: string, readonly clientPort: number) {}
+  constructor(
+    readonly id: number,
+    readonly folder: string,
+    readonly clientPort: number,
+    readonly host = "127.0.0.1",
+  ) {}
 
   get address(): string {
-    return `127.0.0.1:${this.clientPort}`;
+    return `${this.host}:${this.clientPort}`;
   }
 
   /** For clients, for followers, for elections. */
@@ -72,7 +77,7 @@ export class ZooKeeperServer {
     let connection: Deno.TcpConn | undefined;
     let limit: ReturnType<typeof setTimeout> | undefined;
     try {
-      connection = await Deno.connect({ hostname: "127.0.0.1", port: this.clientPort });
+      connection = await Deno.connect({ hostname: this.host, port: this.clientPort });
       const open = connection;
       limit = setTimeout(() => open.close(), ASK_MS);
       await open.write(new TextEncoder().encode(word));
@@ -92,7 +97,7 @@ export class ZooKeeperServer {
   }
 
   #configuration(peers: readonly ZooKeeperServer[]): string {
-    const members = peers.map(({ id, ports }) => `server.${id}=127.0.0.1:${ports[1]}:${ports[2]}`);
+    const members = peers.map(({ id, host, ports }) => `server.${id}=${host}:${ports[1]}:${ports[2]}`);
     return [
       // Sessions of 2 to 20 ticks: 1 to 10 s. Limits are in ticks: 10 s to join, 2 s to fall behind.
       "tickTime=500",
@@ -100,7 +105,7 @@ export class ZooKeeperServer {
       "syncLimit=4",
       `dataDir=${this.folder}/data`,
       `clientPort=${this.clientPort}`,
-      "clientPortAddress=127.0.0.1",
+      `clientPortAddress=${this.host}`,
       "quorumListenOnAllIPs=false",
       "admin.enableServer=false",
       "4lw.commands.whitelist=srvr,ruok,mntr",

@@ -1,4 +1,6 @@
-import { KvProcess } from "./process.ts";
+import type { Host, Network } from "./network.ts";
+import type { KvProcess } from "./process.ts";
+import { type Kind, Server } from "./server.ts";
 
 export interface ClusterOptions {
   /** The addresses of the ZooKeeper ensemble, separated by commas. */
@@ -7,20 +9,16 @@ export interface ClusterOptions {
   readonly folder: string;
   readonly masters?: number;
   readonly data?: number;
+  readonly standbys?: number;
+  /** Gives each server a host of its own, named as the server; without it all are on this machine. */
+  readonly network?: Network;
 }
 
-/** A server of the cluster: what is needed to start it again. */
-export interface Server {
-  process: KvProcess;
-  /** The address printed when it last served. */
-  address: string;
-  readonly args: readonly string[];
-}
-
-/** Masters and data nodes as separate processes on a real ensemble, below a root of their own. */
+/** Masters, data nodes and standbys as separate processes on a real ensemble, below a root of their own. */
 export class Cluster implements AsyncDisposable {
   readonly masters: Server[] = [];
   readonly dataNodes: Server[] = [];
+  readonly standbys: Server[] = [];
   readonly root = `/e2e-${crypto.randomUUID()}`;
 
   private constructor(private readonly options: ClusterOptions) {}
@@ -31,6 +29,7 @@ export class Cluster implements AsyncDisposable {
     try {
       for (let i = 0; i < (options.masters ?? 2); i++) await cluster.addMaster();
       for (let i = 0; i < (options.data ?? 3); i++) await cluster.addData();
+      for (let i = 0; i < (options.standbys ?? 0); i++) await cluster.addStandby();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
@@ -42,51 +41,72 @@ export class Cluster implements AsyncDisposable {
     return this.masters.map(({ address }) => address);
   }
 
+  /** Whatever holds copies, as it was started: any of them may be a data node or a standby by now. */
+  get nodes(): Server[] {
+    return [...this.dataNodes, ...this.standbys];
+  }
+
   /** The first one becomes active, the others wait. */
   async addMaster(): Promise<Server> {
-    const process = this.#spawn(["master", "--addr", "127.0.0.1:"]);
-    const server: Server = { process, address: "", args: [] };
-    this.masters.push(server);
-    server.address = (await process.line(/^(?:waiting|ready) master (\S+)$/))[1]!;
+    const server = this.#add(this.masters, "master");
+    await server.serving();
     const first = this.masters.length === 1;
-    if (first) await process.ready("master");
+    if (first) await server.process.ready("master");
     // Started again, a master has the address that clients know.
-    return Object.assign(server, { args: ["master", "--addr", server.address] });
+    server.listen = server.address;
+    return server;
   }
 
   async addData(): Promise<Server> {
-    const args = [
-      "data",
-      "--addr",
-      "127.0.0.1:",
-      "--data",
-      `${this.options.folder}/data${this.dataNodes.length}`,
-    ];
-    const server: Server = { process: this.#spawn(args), address: "", args };
-    this.dataNodes.push(server);
-    server.address = await server.process.ready("data");
+    const server = this.#add(this.dataNodes, "data");
+    await server.serving();
+    return server;
+  }
+
+  async addStandby(): Promise<Server> {
+    const server = this.#add(this.standbys, "standby");
+    await server.serving();
     return server;
   }
 
   /** Starts killed servers again, on their folders: masters at their old addresses, data nodes at new ones. */
   async restart(...servers: Server[]): Promise<void> {
-    for (const server of servers) server.process = this.#spawn(server.args);
-    for (const server of servers) {
-      const line = await server.process.line(/^(?:ready data|(?:ready|waiting) master) (\S+)$/);
-      server.address = line[1]!;
-    }
+    for (const server of servers) server.startAgain();
+    for (const server of servers) await server.serving();
+  }
+
+  /** Starts a killed server again as a standby on an empty folder: its host has lost its disk, so to say. */
+  restartEmpty(server: Server): void {
+    server.kind = "standby";
+    server.folder = this.#newFolder(server.name);
+    server.startAgain();
   }
 
   /** A data node on a new folder whose fate is the caller's to watch. */
   spawnData(name: string): KvProcess {
-    return this.#spawn(["data", "--addr", "127.0.0.1:", "--data", `${this.options.folder}/${name}`]);
+    return new Server(name, "data", undefined, `${this.options.folder}/${name}`, this.#common).process;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.masters, ...this.dataNodes].map(({ process }) => process.kill()));
+    await Promise.all([...this.masters, ...this.nodes].map(({ process }) => process.kill()));
   }
 
-  #spawn(args: readonly string[]): KvProcess {
-    return new KvProcess([...args, "--zk", this.options.zk, "--root", this.root]);
+  get #common(): readonly string[] {
+    return ["--zk", this.options.zk, "--root", this.root];
   }
+
+  #add(list: Server[], kind: Kind): Server {
+    const name = `${kind}${list.length}`;
+    const host: Host | undefined = this.options.network?.addHost(name);
+    const folder = kind === "master" ? undefined : this.#newFolder(name);
+    const server = new Server(name, kind, host, folder, this.#common);
+    list.push(server);
+    return server;
+  }
+
+  #newFolder(name: string): string {
+    return `${this.options.folder}/${name}-${this.#folders++}`;
+  }
+
+  #folders = 0;
 }

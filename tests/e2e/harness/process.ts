@@ -21,6 +21,8 @@ export interface SpawnOptions {
   readonly cwd?: string;
   /** All of standard input; without it, standard input is empty. */
   readonly stdin?: string | Uint8Array;
+  /** The command that runs a program somewhere else, such as on a host of a {@link Network}. */
+  readonly via?: readonly string[];
 }
 
 /** Runs kv until it ends by itself. */
@@ -41,10 +43,11 @@ export class KvProcess implements AsyncDisposable {
   #status: Deno.CommandStatus | undefined;
   #changed = Promise.withResolvers<void>();
 
-  constructor(args: readonly string[], { cwd, stdin = "" }: SpawnOptions = {}) {
+  constructor(args: readonly string[], { cwd, stdin = "", via = [] }: SpawnOptions = {}) {
     this.#args = args;
-    this.#child = new Deno.Command(kvProgram, {
-      args: [...args],
+    const [program, ...rest] = [...via, kvProgram, ...args];
+    this.#child = new Deno.Command(program!, {
+      args: rest,
       // What a built kv unpacks goes with the other files of the tests.
       env: BINARY !== undefined && TEMP !== undefined ? { XDG_CACHE_HOME: TEMP } : {},
       ...(cwd === undefined ? {} : { cwd }),
@@ -66,6 +69,10 @@ export class KvProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid;
+  }
+
+  get hasEnded(): boolean {
+    return this.#status !== undefined;
   }
 
   /** Waits for a line on standard output; rejects with all output when the process ends first or nothing comes. */

@@ -1,0 +1,64 @@
+/** Whether a cluster is as it should be: asked of every server itself, because a ring may name the dead for a while. */
+
+import type { StatusReply } from "../../../proto/gen/kv/v1/kv.ts";
+import type { Client } from "../../../core/client/api.ts";
+import type { Transport } from "../../../core/platform/ports.ts";
+import type { NodeRef, Ring } from "../../../core/ring/ring.ts";
+import { routing } from "../../../core/rpc/methods.ts";
+import type { Server } from "./server.ts";
+
+/** A server that takes longer to tell its state is not well. */
+const ASK_MS = 1000;
+
+export interface Observer {
+  readonly client: Client;
+  readonly transport: Transport;
+}
+
+export async function statusOf({ transport }: Observer, server: Server): Promise<StatusReply | undefined> {
+  const address = server.announced?.address;
+  if (address === undefined) return undefined;
+  return await transport.call(address, routing.status, {}, ASK_MS).catch(() => undefined);
+}
+
+/** The masters that say they are active; for a moment there may be none, or more than one. */
+export async function activeMasters(observer: Observer, masters: readonly Server[]): Promise<Server[]> {
+  const replies = await Promise.all(masters.map((master) => statusOf(observer, master)));
+  return masters.filter((_, i) => replies[i]?.active);
+}
+
+/**
+ * What keeps the nodes from being in sync: undefined when each slot is served, and held by `copies` processes that live,
+ * the owner included.
+ */
+export async function lackOfSync(
+  observer: Observer,
+  nodes: readonly Server[],
+  copies: number,
+): Promise<string | undefined> {
+  const [ring, ...replies] = await Promise.all([
+    observer.client.ring(),
+    ...nodes.map((node) => statusOf(observer, node)),
+  ]);
+  const silent = nodes.find((_, i) => replies[i] === undefined);
+  if (silent !== undefined) return `${silent.name} does not tell its state`;
+  return lackIn(ring, replies.filter((reply) => reply !== undefined), copies);
+}
+
+/** As {@link lackOfSync}, by the answers of the nodes that live. */
+export function lackIn(ring: Ring, living: readonly StatusReply[], copies: number): string | undefined {
+  const newest = Math.max(...living.map(({ ringVersion }) => ringVersion));
+  if (newest > ring.version) return `ring ${ring.version} is known, and there is ${newest}`;
+  const byRef = new Map(living.map((reply) => [refKey(reply.node), reply]));
+  for (const [slot, { owner, isr }] of ring.slots.entries()) {
+    const state = byRef.get(refKey(owner))?.slots.find((each) => each.slot === slot);
+    if (!state?.serving) return `slot ${slot} is not served: ${state?.reason ?? "its owner does not live"}`;
+    const held = isr.filter((member) => byRef.has(refKey(member))).length;
+    if (held < copies) return `slot ${slot} is held by ${held} of ${copies} in sync`;
+  }
+  return undefined;
+}
+
+export function refKey(ref: NodeRef | undefined): string {
+  return ref === undefined ? "nobody" : `${ref.id}/${ref.incarnation}`;
+}
