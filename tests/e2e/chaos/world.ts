@@ -1,0 +1,85 @@
+import { openObserver } from "../harness/client.ts";
+import { Cluster } from "../harness/cluster.ts";
+import { eventually } from "../harness/eventually.ts";
+import { activeMasters, lackOfSync, type Observer, statusOf } from "../harness/health.ts";
+import type { Network } from "../harness/network.ts";
+import type { Server } from "../harness/server.ts";
+import { ZooKeepers } from "../harness/zookeepers.ts";
+
+export interface Shape {
+  readonly data: number;
+  readonly standbys: number;
+}
+
+/** What must not be hit twice at once. `copies`: data nodes and standbys, of which one at a time may be missing. */
+export type Group = "copies" | "masters" | "zookeeper";
+
+/** A whole cluster, each process on a host of its own: three ZooKeeper servers, two masters, data nodes, standbys. */
+export class World implements AsyncDisposable {
+  private constructor(
+    readonly ensemble: ZooKeepers,
+    readonly cluster: Cluster,
+    readonly observer: Observer & Disposable,
+    readonly shape: Shape,
+  ) {}
+
+  static async start(network: Network, folder: string, shape: Shape): Promise<World> {
+    await using parts = new AsyncDisposableStack();
+    const ensemble = parts.use(await ZooKeepers.start(network, folder));
+    const cluster = parts.use(await Cluster.start({ zk: ensemble.addresses, folder, network, ...shape }));
+    const observer = parts.use(openObserver(cluster.masterAddresses));
+    const world = new World(ensemble, cluster, observer, shape);
+    await world.recovered("copies");
+    parts.move();
+    return world;
+  }
+
+  /** Waits until a group is as if nothing had happened. */
+  recovered(group: Group): Promise<unknown> {
+    return eventually(`${group} recovered`, async () => {
+      const lack = await this.lack(group);
+      if (lack === undefined) return true;
+      throw new Error(`${lack}\n${this.#lastWords()}`);
+    });
+  }
+
+  /** What keeps a group from being well. */
+  async lack(group: Group): Promise<string | undefined> {
+    const { observer, cluster, ensemble } = this;
+    if (group === "copies") return await lackOfSync(observer, cluster.nodes, 1 + this.shape.standbys);
+    if (group === "zookeeper") {
+      const modes = await Promise.all(ensemble.members.map(({ server }) => server.mode()));
+      return modes.includes(undefined) ? "a ZooKeeper server does not serve" : undefined;
+    }
+    const answers = await Promise.all(cluster.masters.map((master) => statusOf(observer, master)));
+    if (answers.includes(undefined)) return "a master does not answer";
+    const active = (await activeMasters(observer, cluster.masters)).length;
+    return active === 1 ? undefined : `${active} masters are active`;
+  }
+
+  /** Whether the ring counts on the copies of this node: it owns a slot, or is in sync with an owner. */
+  async neededByRing(id: string): Promise<boolean> {
+    const ring = await this.observer.client.ring();
+    return ring.slots.some(({ owner, isr }) => owner?.id === id || isr.some((member) => member.id === id));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.observer[Symbol.dispose]();
+    await this.cluster[Symbol.asyncDispose]();
+    await this.ensemble[Symbol.asyncDispose]();
+  }
+
+  /** What each server has said last, for whoever has to find out why it is not well. */
+  #lastWords(): string {
+    const words = ({ name, process }: Server) =>
+      `${name}: ${process.out.trim().split("\n").at(-1)}; ${
+        process.err.trim().split("\n").slice(-3).join("\n  ")
+      }`;
+    return [...this.cluster.masters, ...this.cluster.nodes].map(words).join("\n");
+  }
+}
+
+/** How long a fault lasts, and how far apart faults are: the one thing here that is a matter of time alone. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
