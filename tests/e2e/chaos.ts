@@ -8,7 +8,7 @@
 
 import { parseArgs } from "@std/cli";
 import { Chaos } from "./chaos/run.ts";
-import { World } from "./chaos/world.ts";
+import { World } from "./harness/world.ts";
 import { TempFolder } from "./harness/folder.ts";
 import { enterNetwork } from "./harness/inside.ts";
 import type { Network } from "./harness/network.ts";

@@ -4,7 +4,7 @@ import type { Random } from "../../../core/platform/ports.ts";
 import { statusOf } from "../harness/health.ts";
 import type { Host } from "../harness/network.ts";
 import { type Target, TARGET_KINDS } from "./target.ts";
-import { type Group, pause, type World } from "./world.ts";
+import { type Group, pause, type World } from "../harness/world.ts";
 
 /** Something to be done to a target, and undone; after that the groups concerned still have to recover. */
 export interface Fault {

@@ -2,7 +2,7 @@ import type { KvProcess } from "../harness/process.ts";
 import { SeededRandom } from "../../sim/world/random.ts";
 import { drawFault, type Fault } from "./fault.ts";
 import { targets } from "./target.ts";
-import { type Group, pause, type World } from "./world.ts";
+import { type Group, pause, type World } from "../harness/world.ts";
 
 export interface Schedule {
   readonly seed: string;

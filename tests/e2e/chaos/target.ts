@@ -2,7 +2,7 @@ import { activeMasters } from "../harness/health.ts";
 import type { Host } from "../harness/network.ts";
 import type { Server } from "../harness/server.ts";
 import type { ZooKeeper } from "../harness/zookeepers.ts";
-import type { Group, World } from "./world.ts";
+import type { Group, World } from "../harness/world.ts";
 
 export const TARGET_KINDS = ["data", "standby", "active master", "waiting master", "zookeeper"] as const;
 export type TargetKind = (typeof TARGET_KINDS)[number];

@@ -1,10 +1,10 @@
-import { openObserver } from "../harness/client.ts";
-import { Cluster } from "../harness/cluster.ts";
-import { eventually } from "../harness/eventually.ts";
-import { activeMasters, lackOfSync, type Observer, statusOf } from "../harness/health.ts";
-import type { Network } from "../harness/network.ts";
-import type { Server } from "../harness/server.ts";
-import { ZooKeepers } from "../harness/zookeepers.ts";
+import { openObserver } from "./client.ts";
+import { Cluster } from "./cluster.ts";
+import { eventually } from "./eventually.ts";
+import { activeMasters, lackOfSync, type Observer, statusOf } from "./health.ts";
+import type { Network } from "./network.ts";
+import type { Server } from "./server.ts";
+import { ZooKeepers } from "./zookeepers.ts";
 
 export interface Shape {
   readonly data: number;
