@@ -46,8 +46,9 @@ export function drawFault(
   busy: ReadonlySet<Group>,
 ): Fault | undefined {
   const free = targets.filter(({ group }) => !busy.has(group));
+  // A cut between two needs two.
+  if (free.length < 2) return undefined;
   const kinds = TARGET_KINDS.filter((kind) => free.some((target) => target.kind === kind));
-  if (kinds.length === 0) return undefined;
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!;
   const kind = pick(kinds);
   const { name, plan } = pick(ACTIONS.flatMap((action) => Array<Action>(action.weight).fill(action)));

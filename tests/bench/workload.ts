@@ -1,0 +1,56 @@
+/** What one client process does to a cluster to measure it: keys of 16 bytes, values of 100. */
+
+import type { Client } from "../../core/client/api.ts";
+import { connect } from "../../core/client/client.ts";
+import { systemClock } from "../../core/platform/clock.ts";
+import { stderrLog } from "../../core/platform/log.ts";
+import type { Transport } from "../../core/platform/ports.ts";
+import { systemRandom } from "../../core/platform/random.ts";
+import { grpcTransport } from "../../core/rpc/transport.ts";
+import { figuresLine, measure } from "./load.ts";
+
+const KEYS = 100_000;
+const encoder = new TextEncoder();
+const keys = Array.from({ length: KEYS }, (_, i) => encoder.encode(`key-${String(i).padStart(12, "0")}`));
+const value = new Uint8Array(100).fill(0x76);
+
+export class Workload implements Disposable {
+  readonly client: Client;
+  readonly transport: Transport & { close(): void };
+
+  constructor(masters: readonly string[], private readonly seconds: number) {
+    const log = stderrLog("warn", "bench");
+    const ports = { clock: systemClock, random: systemRandom, log };
+    this.transport = grpcTransport(ports);
+    this.client = connect({ masters, transport: this.transport, ...ports });
+  }
+
+  /** Gives every key a value. */
+  async fill(): Promise<void> {
+    for (let i = 0; i < KEYS; i += 1000) {
+      await this.client.putMany(keys.slice(i, i + 1000).map((key) => [key, value]));
+    }
+  }
+
+  /** Puts and gets, many and one at a time. */
+  async putsAndGets(): Promise<void> {
+    const put = (key: Uint8Array) => this.client.put(key, value);
+    const get = (key: Uint8Array) => this.client.get(key);
+    await this.show("durable puts, 256 in flight", 256, put);
+    await this.show("gets, 256 in flight", 256, get);
+    await this.show("durable put, 1 in flight", 1, put);
+    await this.show("get, 1 in flight", 1, get);
+  }
+
+  /** Measures an operation on one key after the other, and prints a line. */
+  async show(name: string, inFlight: number, operate: (key: Uint8Array) => Promise<unknown>): Promise<void> {
+    // Neighbours in time are far apart in the list: 7919 is a prime.
+    const operateAt = (index: number) => operate(keys[(index * 7919) % KEYS]!);
+    console.log(figuresLine(name, await measure(inFlight, this.seconds, operateAt)));
+  }
+
+  [Symbol.dispose](): void {
+    this.client.close();
+    this.transport.close();
+  }
+}
