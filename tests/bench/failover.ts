@@ -22,14 +22,18 @@ const runs = Number(args.runs ?? 50);
 const standbys = Number(args.standbys ?? 2);
 const only = args.only === undefined ? SCENARIOS.map(({ name }) => name) : String(args.only).split(",");
 
-async function measure(stage: Stage, scenario: Scenario): Promise<Figures[]> {
+/** Shows the runs that succeeded also when one fails. */
+async function measure(stage: Stage, scenario: Scenario): Promise<void> {
   const results: Figures[] = [];
-  for (let run = 0; run < runs; run++) {
-    results.push(await scenario.run(stage));
-    await stage.world.recovered("masters");
-    await stage.world.recovered("copies");
+  try {
+    for (let run = 0; run < runs; run++) {
+      results.push(await scenario.run(stage));
+      await stage.world.recovered("masters");
+      await stage.world.recovered("copies");
+    }
+  } finally {
+    show(scenario, results);
   }
-  return results;
 }
 
 function show({ title, goals }: Scenario, results: readonly Figures[]): void {
@@ -49,5 +53,5 @@ await using probes = new Probes(client, slots, msn);
 console.log(`${"ms".padEnd(36)}     p50     p90     p99     max   goal`);
 for (const scenario of SCENARIOS.filter(({ name }) => only.includes(name))) {
   if (scenario.name === "kill-standby" && standbys === 0) continue;
-  show(scenario, await measure({ world, probes }, scenario));
+  await measure({ world, probes }, scenario);
 }

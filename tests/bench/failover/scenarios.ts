@@ -14,7 +14,7 @@ export interface Stage {
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  /** What issue 3 asks for, by the name of the figure. */
+  /** What is to be reached, by the name of the figure. */
   readonly goals: Readonly<Record<string, string>>;
   /** Fails, measures, and leaves the cluster to recover. */
   run(stage: Stage): Promise<Figures>;

@@ -5,6 +5,7 @@
 
 import { assertEquals } from "@std/assert";
 import { fileURLToPath } from "node:url";
+import { TempFolder } from "./folder.ts";
 import { enter, Network, removeAbandonedNetworks, whyNoNetwork } from "./network.ts";
 
 /** Names the network that this process is inside of. */
@@ -50,14 +51,16 @@ function present(): Network | undefined {
   return name === undefined ? undefined : new Network(name);
 }
 
-/** Runs Deno in a new network; returns its exit code. */
+/** Runs Deno in a new network and with a folder for temporary files; both go with it. Returns its exit code. */
 async function runInside(args: readonly string[]): Promise<number> {
+  await fetchLibraries();
   removeAbandonedNetworks();
   const network = Network.make();
+  await using folder = await TempFolder.make();
   const [program, ...before] = enter(network.name);
   const child = new Deno.Command(program!, {
     args: [...before, Deno.execPath(), ...args],
-    env: { [VARIABLE]: network.name },
+    env: { [VARIABLE]: network.name, TMPDIR: folder.path },
     stdin: "null",
   }).spawn();
   // The child gets SIGINT of a terminal by itself, and a second one does no harm.
@@ -70,4 +73,10 @@ async function runInside(args: readonly string[]): Promise<number> {
     signals.forEach((signal, i) => Deno.removeSignalListener(signal, listeners[i]!));
     network.remove();
   }
+}
+
+/** Inside, there is nobody to fetch them from. */
+async function fetchLibraries(): Promise<void> {
+  const project = fileURLToPath(new URL("../../../", import.meta.url));
+  await new Deno.Command(Deno.execPath(), { args: ["install", "--quiet"], cwd: project }).output();
 }
