@@ -50,12 +50,15 @@ export async function chaos(network: Network, options: ChaosOptions): Promise<nu
     console.log(`${String(run.missed).padStart(5)}  times nobody could be hit`);
   }
   const code = await check.ended();
-  console.log(`${check.out.trimEnd()}\n${check.err.trimEnd()}\nexit code of the check: ${code}`);
+  // The progress on standard error is of interest only when something is wrong.
+  if (code !== 0) console.log(check.err.trimEnd());
+  console.log(`${check.out.trimEnd()}\nexit code of the check: ${code}`);
   return code;
 }
 
 function checkArgs(masters: readonly string[], seconds: number, { rate, history }: ChaosOptions): string[] {
-  const flags = { addr: masters.join(","), seconds, rate, clients: CLIENTS, keys: KEYS, output: "json" };
+  const load = { seconds, rate, clients: CLIENTS, keys: KEYS };
+  const flags = { addr: masters.join(","), ...load, output: "json", "log-level": "warn" };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return ["bench", "check", ...args, ...(history === undefined ? [] : ["--history", history])];
 }

@@ -24,20 +24,14 @@ interface Draw {
 
 type Plan = Pick<Fault, "description" | "run"> & { readonly withPeer?: true };
 
-interface Action {
-  readonly name: string;
-  /** How often it is drawn, beside the others. */
-  readonly weight: number;
-  readonly plan: (draw: Draw) => Plan;
-}
-
-const ACTIONS: readonly Action[] = [
-  { name: "kill", weight: 2, plan: kill },
-  { name: "pause", weight: 2, plan: stop },
-  { name: "cut off", weight: 2, plan: cutOff },
-  { name: "cut pair", weight: 1, plan: cutBothWays },
-  { name: "cut one way", weight: 1, plan: cutOneWay },
-];
+/** How often each is drawn, beside the others. */
+const ACTIONS = new Map<string, { weight: number; plan: (draw: Draw) => Plan }>([
+  ["kill", { weight: 2, plan: kill }],
+  ["pause", { weight: 2, plan: stop }],
+  ["cut off", { weight: 2, plan: cutOff }],
+  ["cut pair", { weight: 1, plan: cutBothWays }],
+  ["cut one way", { weight: 1, plan: cutOneWay }],
+]);
 
 /** A fault that leaves the busy groups alone; undefined when nobody is left to hit. */
 export function drawFault(
@@ -48,15 +42,19 @@ export function drawFault(
   const free = targets.filter(({ group }) => !busy.has(group));
   // A cut between two needs two.
   if (free.length < 2) return undefined;
-  const kinds = TARGET_KINDS.filter((kind) => free.some((target) => target.kind === kind));
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!;
-  const kind = pick(kinds);
-  const { name, plan } = pick(ACTIONS.flatMap((action) => Array<Action>(action.weight).fill(action)));
+  const kinds = Object.entries(TARGET_KINDS).filter(([kind]) => free.some((target) => target.kind === kind));
+  const kind = pick(kinds.flatMap(([kind, weight]) => repeat(kind, weight)));
+  const [name, { plan }] = pick([...ACTIONS].flatMap((action) => repeat(action, action[1].weight)));
   const target = pick(free.filter((each) => each.kind === kind));
   const peer = pick(free.filter((each) => each !== target));
   const { description, run, withPeer } = plan({ target, peer, random });
   const groups = new Set(withPeer ? [target.group, peer.group] : [target.group]);
   return { kind: `${name} ${kind}`, description, groups, run };
+}
+
+function repeat<T>(item: T, times: number): T[] {
+  return Array.from({ length: times }, () => item);
 }
 
 /** A killed copy comes back at once, or so late that another has taken its place, and then perhaps without its data. */
