@@ -63,18 +63,21 @@ function checkArgs(masters: readonly string[], seconds: number, { rate, history 
   return ["bench", "check", ...args, ...(history === undefined ? [] : ["--history", history])];
 }
 
-function optionsOf(args: readonly string[]): ChaosOptions {
+/** Undefined: they are wrong, and it has been said how. */
+function optionsOf(args: readonly string[]): ChaosOptions | undefined {
   const names = [...Object.keys(DEFAULTS), "history"];
+  const problems: string[] = [];
   const unknown = (name: string) => {
-    throw new Error(`unknown argument ${name}; there are --${names.join(", --")}`);
+    problems.push(`unknown argument ${name}; there are --${names.join(", --")}`);
+    return false;
   };
   const given = parseArgs([...args], { string: names, unknown });
   const number = (name: "minutes" | "every" | "rate" | "data" | "standbys") => {
     const value = Number(given[name] ?? DEFAULTS[name]);
-    if (!(value >= 0)) throw new Error(`--${name} ${given[name]} is no number from 0`);
+    if (!(value >= 0)) problems.push(`--${name} ${given[name]} is no number from 0`);
     return value;
   };
-  return {
+  const options = {
     minutes: number("minutes"),
     every: number("every"),
     seed: String(given.seed ?? crypto.randomUUID().slice(0, 8)),
@@ -83,9 +86,11 @@ function optionsOf(args: readonly string[]): ChaosOptions {
     standbys: number("standbys"),
     history: given.history as string | undefined,
   };
+  if (problems.length > 0) console.error(problems.join("\n"));
+  return problems.length > 0 ? undefined : options;
 }
 
 if (import.meta.main) {
   const options = optionsOf(Deno.args);
-  Deno.exit(await chaos(await enterNetwork(), options));
+  Deno.exit(options === undefined ? 2 : await chaos(await enterNetwork(), options));
 }

@@ -126,11 +126,15 @@ export function whyNoNetwork(): string | undefined {
   try {
     const probe = `${PREFIX}${Deno.pid}-probe`;
     ip("netns", "add", probe);
-    ip("netns", "del", probe);
+    try {
+      run([...enter(probe), "true"]);
+    } finally {
+      ip("netns", "del", probe);
+    }
     return undefined;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    return `network namespaces need root and the package iproute2: ${reason}`;
+    return `network namespaces need root, and the packages iproute2 and util-linux: ${reason}`;
   }
 }
 
@@ -140,9 +144,13 @@ function namespaces(): string[] {
 }
 
 function ip(...args: string[]): string {
-  const { success, stdout, stderr } = new Deno.Command("ip", { args }).outputSync();
+  return run(["ip", ...args]);
+}
+
+function run([program, ...args]: readonly string[]): string {
+  const { success, stdout, stderr } = new Deno.Command(program!, { args }).outputSync();
   if (success) return new TextDecoder().decode(stdout);
-  throw new Error(`ip ${args.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
+  throw new Error(`${program} ${args.join(" ")}: ${new TextDecoder().decode(stderr).trim()}`);
 }
 
 function kill(pid: number): void {
