@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
-import type { NodeRef, Ring } from "../../core/ring/ring.ts";
+import type { NodeRef } from "../../core/ring/ring.ts";
 import { drawFault } from "../e2e/chaos/fault.ts";
 import { type Target, TARGET_KINDS, type TargetKind } from "../e2e/chaos/target.ts";
 import { lackIn } from "../e2e/harness/health.ts";
@@ -12,20 +12,9 @@ import { SeededRandom } from "../sim/world/random.ts";
 
 const [a, b]: [NodeRef, NodeRef] = [{ id: "a", incarnation: 1 }, { id: "b", incarnation: 3 }];
 
-function ring(isr: readonly NodeRef[]): Ring {
-  const settings = { msn: 2, hash: "fnv1a32" as const, levels: 2 };
+function ring(isr: readonly NodeRef[]): Parameters<typeof lackIn>[0] {
   const slot = { owner: a, epoch: 1, isr, isrSeq: 1 };
-  const nodes = [{ ref: a, address: "a:1", label: 0 }];
-  return {
-    version: 7,
-    clusterId: "c",
-    settings,
-    nodes,
-    slots: [slot, slot],
-    writer: "",
-    nonce: "",
-    previousNonce: "",
-  };
+  return { version: 7, slots: [slot, slot] };
 }
 
 function status(node: NodeRef, served: readonly number[] = [], ringVersion = 7): StatusReply {

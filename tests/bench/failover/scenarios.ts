@@ -1,6 +1,6 @@
 /** The failures that are measured. */
 
-import { activeMasters, refKey } from "../../e2e/harness/health.ts";
+import { activeMasters, refKey, statusOf } from "../../e2e/harness/health.ts";
 import type { Server } from "../../e2e/harness/server.ts";
 import type { World } from "../../e2e/harness/world.ts";
 import { type Figures, longest, outage } from "./figures.ts";
@@ -157,9 +157,8 @@ async function revive(server: Server): Promise<void> {
 
 /** Those of the slots that the server owns. */
 async function slotsOf({ observer }: World, server: Server, slots: readonly number[]): Promise<Set<number>> {
-  const ring = await observer.client.ring();
-  const ref = ring.nodes.find(({ address }) => address === server.announced!.address)?.ref;
-  return new Set(slots.filter((slot) => refKey(ring.slots[slot]!.owner) === refKey(ref)));
+  const [ring, status] = await Promise.all([observer.client.ring(), statusOf(observer, server)]);
+  return new Set(slots.filter((slot) => refKey(ring.slots[slot]!.owner) === refKey(status?.node)));
 }
 
 function pick<T>(from: readonly T[]): T {

@@ -46,7 +46,11 @@ export async function lackOfSync(
 }
 
 /** As {@link lackOfSync}, by the answers of the nodes that live. */
-export function lackIn(ring: Ring, living: readonly StatusReply[], copies: number): string | undefined {
+export function lackIn(
+  ring: Pick<Ring, "version" | "slots">,
+  living: readonly StatusReply[],
+  copies: number,
+): string | undefined {
   const newest = Math.max(...living.map(({ ringVersion }) => ringVersion));
   if (newest > ring.version) return `ring ${ring.version} is known, and there is ${newest}`;
   const byRef = new Map(living.map((reply) => [refKey(reply.node), reply]));

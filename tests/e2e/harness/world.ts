@@ -46,7 +46,13 @@ export class World implements AsyncDisposable {
   /** What keeps a group from being well. */
   async lack(group: Group): Promise<string | undefined> {
     const { observer, cluster, ensemble } = this;
-    if (group === "copies") return await lackOfSync(observer, cluster.nodes, 1 + this.shape.standbys);
+    if (group === "copies") {
+      const { data, standbys } = this.shape;
+      const seated = cluster.nodes.filter(({ announced }) => announced?.role === "data").length;
+      // A standby that has stepped in serves before it has the seat of the dead.
+      if (seated < data) return `${seated} of ${data} data nodes`;
+      return await lackOfSync(observer, cluster.nodes, 1 + standbys);
+    }
     if (group === "zookeeper") {
       const modes = await Promise.all(ensemble.members.map(({ server }) => server.mode()));
       return modes.includes(undefined) ? "a ZooKeeper server does not serve" : undefined;
