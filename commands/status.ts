@@ -6,7 +6,7 @@ import { statusJson, statusText } from "./print/status.ts";
 export const command: Command = {
   usage: "status [flags]",
   description:
-    `Prints the state of the servers that --addr names and of all data nodes, one line or JSON document each. Exits with 3 when
+    `Prints the state of the servers that --addr names and of all data nodes and standbys, one line or JSON document each. Exits with 3 when
 one of them does not answer.`,
   examples: ["kv status", "kv status --output json --addr :9666,:9667"],
   arity: [0, 0],

@@ -1,28 +1,50 @@
 /** The state of the servers, one line each. */
 
-import type { ServerStatus } from "../../core/client/api.ts";
+import type { ServerStatus, SyncSummary } from "../../core/client/api.ts";
 import type { SlotStatus } from "../../proto/gen/kv/v1/kv.ts";
 
 /** `master 127.0.0.1:9666 active, ring 4, coordinator connected, up 12 s, kv 0.1.0`, with its line end. */
 export function statusText(status: ServerStatus): string {
-  const { address, node, reply, error } = status;
-  const label = node === undefined ? "" : ` label ${node.label}`;
+  const { address, node, standby, reply, error, sync } = status;
+  const label = node === undefined ? "" : ` label ${node.label}${node.leaving ? " leaving" : ""}`;
   if (reply === undefined) {
-    return `${
-      node === undefined ? "server" : "data"
-    } ${address}${label} does not answer: ${error?.message}\n`;
+    const role = node !== undefined ? "data" : standby ? "standby" : "server";
+    return `${role} ${address}${label} does not answer: ${error?.message}\n`;
   }
   const { role, active, ringVersion, coordinator, uptimeMs, version, slots } = reply;
-  const state = role !== "master" ? label || " no label" : active ? " active" : " waiting";
-  const common = `ring ${ringVersion}, coordinator ${coordinator}, up ${duration(uptimeMs)}, kv ${version}`;
-  return `${role} ${address}${state}, ${common}${slots.length === 0 ? "" : `, ${slotsText(slots)}`}\n`;
+  const state = role === "data"
+    ? label || " no label"
+    : role !== "master"
+    ? ""
+    : active
+    ? " active"
+    : " waiting";
+  const parts = [
+    `${role} ${address}${state}`,
+    `ring ${ringVersion}`,
+    `coordinator ${coordinator}`,
+    `up ${duration(uptimeMs)}`,
+    `kv ${version}`,
+    ...(slots.length === 0 ? [] : [slotsText(slots)]),
+    ...(sync === undefined ? [] : syncText(sync)),
+  ];
+  return `${parts.join(", ")}\n`;
+}
+
+/** `2 to 3 copies in sync`: of the slots that it owns; `in sync with 137 slots`: of others. */
+function syncText({ owned, copiesLeast, copiesMost, followed }: SyncSummary): string[] {
+  const range = copiesLeast === copiesMost ? copiesMost : `${copiesLeast} to ${copiesMost}`;
+  const copies = owned === 0 ? [] : [`${range} ${copiesMost === 1 ? "copy" : "copies"} in sync`];
+  return [...copies, ...(followed > 0 || owned === 0 ? [`in sync with ${followed} slots of others`] : [])];
 }
 
 /** As {@link statusText}, for programs. */
-export function statusJson({ address, node, reply, error }: ServerStatus): unknown {
+export function statusJson({ address, node, standby, sync, reply, error }: ServerStatus): unknown {
   return {
     address,
     ...(node === undefined ? {} : { label: node.label, node: node.ref }),
+    ...(standby ? { standby } : {}),
+    ...(sync === undefined ? {} : { sync }),
     ...(reply === undefined ? {} : { reply }),
     ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
   };

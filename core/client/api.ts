@@ -67,11 +67,26 @@ export interface DumpOptions {
   readonly timeoutMs?: number;
 }
 
+/** What the ring says of a server's copies. */
+export interface SyncSummary {
+  /** Slots that it owns. */
+  readonly owned: number;
+  /** Copies in sync of a slot that it owns, its own included: the fewest and the most; 0 when it owns none. */
+  readonly copiesLeast: number;
+  readonly copiesMost: number;
+  /** Slots of others with which it is in sync. */
+  readonly followed: number;
+}
+
 /** A server's own account, or why there is none. Exactly one of `reply` and `error` is there. */
 export interface ServerStatus {
   readonly address: Address;
-  /** The server's entry in the ring; undefined for masters. */
+  /** The server's entry in the ring if it is a data node. */
   readonly node: RingNode | undefined;
+  /** It is listed as a standby. */
+  readonly standby?: boolean;
+  /** Of data nodes and standbys. */
+  readonly sync?: SyncSummary;
   readonly reply?: StatusReply;
   readonly error?: KvError;
 }
@@ -103,7 +118,7 @@ export interface Client {
 
   /** The newest ring known; waits for the first. */
   ring(options?: CallOptions): Promise<Ring>;
-  /** Of the servers that `connect` was given and of all data nodes of the ring. Never rejects because of one of them. */
+  /** Of the servers that `connect` was given and of all data nodes and standbys of the ring. Never rejects because of one of them. */
   status(options?: CallOptions): Promise<ServerStatus[]>;
 
   /** Rejects what is under way. No timers or connections are left of this client; the transport stays open. */

@@ -7,6 +7,7 @@ import type { Reply } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Cancel } from "../platform/ports.ts";
 import { uuidV7 } from "../platform/random.ts";
+import { NO_LABEL } from "../ring/owners.ts";
 import type { Ring } from "../ring/ring.ts";
 import { answerOf, changedNothing } from "./answer.ts";
 import { backoffMs } from "./backoff.ts";
@@ -191,7 +192,7 @@ export class Dispatcher implements ConnectionListener {
 function ownerText(connection: Connection | undefined): string {
   if (connection === undefined) return "which no node owns";
   const { label, ref, address } = connection.node;
-  return `label ${label}, node ${ref.id} at ${address}`;
+  return `${label === NO_LABEL ? "no label" : `label ${label}`}, node ${ref.id} at ${address}`;
 }
 
 function reasonText(operation: Operation, connection: Connection | undefined): string {

@@ -3,6 +3,7 @@
 import type { DumpPage, DumpRequest } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError, messageOf, UnreachableError } from "../platform/errors.ts";
 import type { Address, Clock, Incoming, Random, Transport } from "../platform/ports.ts";
+import { ownersOf } from "../ring/owners.ts";
 import { type Ring, type RingNode, sameRef } from "../ring/ring.ts";
 import { kv } from "../rpc/methods.ts";
 import type { DumpedEntry, NodeDump } from "./api.ts";
@@ -32,7 +33,7 @@ export async function* dump(context: DumpContext): AsyncGenerator<NodeDump> {
   let progressMs = clock.monotonicMs();
   for (let round = 1;; round++) {
     let failure: KvError | undefined;
-    for (const node of ring.nodes) {
+    for (const node of ownersOf(ring)) {
       const slots = slotsOf(ring, node, missing);
       if (slots.length === 0 && round > 1) continue;
       try {

@@ -210,8 +210,9 @@ export class RingSource {
   }
 
   #servers(): Address[] {
-    const nodes = this.#current?.nodes.map(({ address }) => address) ?? [];
-    return [...new Set([...this.options.addresses, ...nodes])];
+    const { nodes = [], standbys = [] } = this.#current ?? {};
+    const known = [...nodes, ...standbys].map(({ address }) => address);
+    return [...new Set([...this.options.addresses, ...known])];
   }
 
   #leave(): void {

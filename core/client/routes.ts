@@ -1,3 +1,4 @@
+import { ownersOf } from "../ring/owners.ts";
 import type { Ring, RingNode } from "../ring/ring.ts";
 import { Connection, type ConnectionListener, type ConnectionPorts } from "./connection.ts";
 
@@ -23,7 +24,7 @@ export class Routes {
     const before = this.#connections;
     this.#connections = new Map();
     const byOwner = new Map<string, Connection>();
-    for (const node of ring.nodes) {
+    for (const node of ownersOf(ring)) {
       const key = keyOf(node);
       const connection = before.get(key) ?? new Connection(node, this.ports, this.listener);
       this.#connections.set(key, connection);

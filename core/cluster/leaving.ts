@@ -91,6 +91,7 @@ export interface Holdings {
   readonly released: boolean;
 }
 
+/** Counts what the ring says the process still has. */
 export function holdings({ nodes, standbys, slots }: Ring, self: NodeRef): Holdings {
   const owned = slots.filter(({ owner }) => owner?.id === self.id).length;
   const members = slots.filter(({ isr }) => isr.some(({ id }) => id === self.id)).length;

@@ -98,7 +98,15 @@ Deno.test("status: a line for each server, exit code 3 when one does not answer"
     {
       address: "127.0.0.1:43309",
       node: node("127.0.0.1:43309", 68),
+      sync: { owned: 2, copiesLeast: 1, copiesMost: 3, followed: 0 },
       reply: { ...reply, role: "data", active: true, slots },
+    },
+    {
+      address: "127.0.0.1:9801",
+      node: undefined,
+      standby: true,
+      sync: { owned: 0, copiesLeast: 0, copiesMost: 0, followed: 137 },
+      reply: { ...reply, role: "standby", active: true, slots: [] },
     },
   ];
   client.servers = servers;
@@ -106,7 +114,8 @@ Deno.test("status: a line for each server, exit code 3 when one does not answer"
     0,
     "master 127.0.0.1:9666 active, ring 4, coordinator connected, up 1 min, kv 0.1.0\n" +
     "data 127.0.0.1:43309 label 68, ring 4, coordinator connected, up 1 min, kv 0.1.0, " +
-    "1 of 2 slots served (damaged), 6 keys, 140 bytes\n",
+    "1 of 2 slots served (damaged), 6 keys, 140 bytes, 1 to 3 copies in sync\n" +
+    "standby 127.0.0.1:9801, ring 4, coordinator connected, up 1 min, kv 0.1.0, in sync with 137 slots of others\n",
     "",
   ]);
   const error = new KvError("unreachable", "connection refused");
@@ -115,7 +124,7 @@ Deno.test("status: a line for each server, exit code 3 when one does not answer"
   assertEquals(code, 3);
   assertStringIncludes(String(stdout), "data 127.0.0.1:1 label 5 does not answer: connection refused\n");
   const documents = (await kv(client, ["status", "--output", "json"])).stdout.trimEnd().split("\n");
-  assertEquals(JSON.parse(documents[2]!), {
+  assertEquals(JSON.parse(documents[3]!), {
     address: "127.0.0.1:1",
     label: 5,
     node: { id: "node-5", incarnation: 1 },

@@ -334,6 +334,7 @@ export interface GetSlotReply {
   slot: number;
   epoch: number;
   ringVersion: number;
+  /** Its label is 0 where it is a standby that has stepped in, which has none. */
   owner: RingNode | undefined;
 }
 
@@ -341,12 +342,12 @@ export interface PingRequest {
 }
 
 export interface PingReply {
-  /** "master", "data" */
+  /** "master", "data", "standby" */
   role: string;
   /** Only for masters: holds the lock and writes the ring. */
   active: boolean;
   ringVersion: number;
-  /** Only for data nodes. */
+  /** Only for data nodes and standbys. */
   node: NodeRef | undefined;
 }
 

@@ -63,7 +63,8 @@ export interface ClusterSettings {
 
 /**
  * The one document that says who owns what. Stored as JSON in the coordinator, sent as it is to nodes and clients.
- * Route a key: slot = fnv1a32(key) mod msn, then the owner of the run that holds the slot, then that node's address.
+ * Route a key: slot = fnv1a32(key) mod msn, then the owner of the run that holds the slot, then that node's address;
+ * an owner may also be a standby that has stepped in for a dead node.
  */
 export interface Ring {
   /** Rises by one with each write. A lower version than one already seen is to be ignored. */
