@@ -41,7 +41,7 @@ async function load(context: Context): Promise<Records> {
       connect: () => context.connect(),
       keep: (record) => writer?.add(record),
       report: (line) => io.err(line),
-      stop: stopSignal(io),
+      stop: stopSignal(io, ["SIGINT", "SIGTERM"]).then(() => {}),
     });
   } finally {
     writer?.close();

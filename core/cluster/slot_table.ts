@@ -4,7 +4,7 @@ import type { Replicas } from "../replication/replicas.ts";
 import type { Replicator } from "../replication/replicator.ts";
 import { type OwnerParts, SlotOwner } from "../replication/slot_owner.ts";
 import { slotOf } from "../ring/placement.ts";
-import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
+import { type Ring, sameRef } from "../ring/ring.ts";
 
 export interface SlotTableParts extends OwnerParts {
   readonly msn: number;

@@ -23,7 +23,21 @@ Deno.test("commands without a cluster", async (t) => {
   await t.step("help of every command shows an example", async () => {
     const { code, out } = await runKv(["help"]);
     assertEquals(code, 0);
-    for (const name of ["up", "shell", "get", "put", "del", "dump", "status", "bench", "master", "data"]) {
+    for (
+      const name of [
+        "up",
+        "shell",
+        "get",
+        "put",
+        "del",
+        "dump",
+        "status",
+        "bench",
+        "master",
+        "data",
+        "standby",
+      ]
+    ) {
       assertMatch(out, new RegExp(`\\$ kv ${name}`));
     }
   });
