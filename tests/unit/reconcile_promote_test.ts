@@ -71,8 +71,10 @@ Deno.test("promote: the stuck one is replaced; an owner that answers is not, reg
   const before = world.ring;
   assertEquals(world.settle().ring, before);
   world.living.get("a")!.stuck = true;
+  world.living.get("a")!.registered = true;
   world.settle();
   assertEquals(slotsOf(world, "s").length, 137);
+  assertEquals(labels(world), [["s", 0, false]]);
 });
 
 Deno.test("promote: a member that has restarted, is stuck, or has a bad copy, is not promoted", () => {

@@ -157,4 +157,7 @@ Deno.test("leave: a node that registers again does not leave any more; a standby
   const left = leave(world.ring, world.living.get("s")!.ref);
   assert(typeof left === "object");
   assertEquals(left.standbys, []);
+  const owner = world.living.get("s")!.ref;
+  const slots = world.ring.slots.with(3, { ...world.entry(3), owner });
+  assertEquals(leave({ ...world.ring, slots }, owner), undefined);
 });

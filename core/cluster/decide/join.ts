@@ -2,7 +2,7 @@
 
 import { placementOf } from "../../ring/followers.ts";
 import { nextLabel } from "../../ring/labels.ts";
-import { type Ring, type RingNode, type RingStandby, sameRef } from "../../ring/ring.ts";
+import { type NodeRef, type Ring, type RingNode, type RingStandby, sameRef } from "../../ring/ring.ts";
 import type { Registered } from "../registration.ts";
 import { answerOf, type Answers, newestById, type RingChange, type View } from "./view.ts";
 
@@ -26,7 +26,7 @@ export function candidates({ ring, data, standbys }: View): { data: Registered[]
 
 /** The first candidate that has answered: labels are given one after the other. */
 export function join(view: View, answers: Answers): RingChange | Refusal | undefined {
-  const candidate = candidates(view).data.find(({ ref }) => answerOf(answers, ref) !== undefined);
+  const candidate = candidates(view).data.find(({ ref }) => isWell(answers, ref));
   if (candidate === undefined) return undefined;
   const { ring } = view;
   const label = nextLabel(ring.nodes.map((node) => node.label), ring.settings.msn);
@@ -58,9 +58,14 @@ function seat(ring: Ring, node: RingNode): RingChange {
 /** Lists all new standbys that have answered. */
 export function listStandbys(view: View, answers: Answers): RingChange | undefined {
   const { ring } = view;
-  const added = candidates(view).standbys.filter(({ ref }) => answerOf(answers, ref) !== undefined)
+  const added = candidates(view).standbys.filter(({ ref }) => isWell(answers, ref))
     .map(({ ref, address }): RingStandby => ({ ref, address }));
   if (added.length === 0) return undefined;
   const standbys = [...ring.standbys, ...added].toSorted((a, b) => a.ref.id < b.ref.id ? -1 : 1);
   return { ...ring, standbys };
+}
+
+/** One that was replaced because it is stuck must not come back in by another door. */
+function isWell(answers: Answers, ref: NodeRef): boolean {
+  return answerOf(answers, ref)?.stuck === false;
 }

@@ -8,8 +8,10 @@ import { type Answers, isIn, isNeeded, type RingChange, type View } from "./view
  * struck off the list. Undefined when there is nothing to change; a text is the reason for a refusal.
  */
 export function leave(ring: Ring, ref: NodeRef): RingChange | string | undefined {
+  const owns = ring.slots.some(({ owner }) => sameRef(owner, ref));
   const standbys = ring.standbys.filter((standby) => !sameRef(standby.ref, ref));
-  if (standbys.length < ring.standbys.length) return { ...ring, standbys };
+  // One that has stepped in for a dead node first hands over.
+  if (standbys.length < ring.standbys.length) return owns ? undefined : { ...ring, standbys };
   const node = ring.nodes.find((each) => sameRef(each.ref, ref));
   if (node === undefined || node.leaving) return undefined;
   if (!ring.nodes.some((each) => each !== node && !each.leaving)) {
