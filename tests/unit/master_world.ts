@@ -171,6 +171,16 @@ export class MasterWorld {
   get #surroundings(): Surroundings {
     const { scheduler, network, ensemble } = this;
     const violated = (what: string) => void this.troubles.push(what);
-    return { scheduler, network, ensemble, trace: () => {}, count: () => {}, violated, clockSkew: 0 };
+    return {
+      scheduler,
+      network,
+      ensemble,
+      trace: () => {},
+      count: () => {},
+      violated,
+      dying: () => {},
+      clockSkew: 0,
+      timerLateMsMax: 0,
+    };
   }
 }
