@@ -31,7 +31,11 @@ export interface Wish {
 export interface OwnedSlot {
   readonly inSync: InSyncSet;
   readonly lastLsn: number;
-  readonly committedLsn: number;
+  /**
+   * All that was ever acknowledged lies below: what is committed, and the log as it stood when the epoch began, since a
+   * commit mark may be older than an acknowledgement. Infinity while the epoch has not begun.
+   */
+  readonly neededLsn: number;
   readonly serving: boolean;
 }
 
@@ -60,14 +64,14 @@ export function nextWish(
   nowMs: number,
   patience: Patience,
 ): Wish | undefined {
-  const { inSync, lastLsn, committedLsn, serving } = slot;
+  const { inSync, lastLsn, neededLsn, serving } = slot;
   const { followers } = inSync;
   const broken = followers.find((follower) =>
     follower.counts && faultOf(follower, lastLsn, nowMs, patience) !== undefined
   );
   if (broken !== undefined) return { kind: ProposalKind.REMOVE, follower: broken };
   const caughtUp = followers.find((follower) =>
-    !follower.inRing && follower.streaming && follower.ackedLsn >= committedLsn &&
+    !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
     !isIn(wanted.superfluous, follower) && faultOf(follower, lastLsn, nowMs, patience) === undefined
   );
   if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };

@@ -150,8 +150,9 @@ export class Replicator {
     for (const [slot, owner] of this.#owners) {
       if (owner.state === "closed") continue;
       const { lastLsn, committedLsn } = this.parts.engine.slot(slot);
-      const { inSync, epoch } = owner;
-      const owned = { inSync, lastLsn, committedLsn, serving: owner.state === "serving" };
+      const { inSync, epoch, startLsn } = owner;
+      const neededLsn = startLsn === 0 ? Infinity : Math.max(committedLsn, startLsn);
+      const owned = { inSync, lastLsn, neededLsn, serving: owner.state === "serving" };
       const wanted = {
         owner: placement.wanted[slot]?.ref,
         superfluous: superfluousOf(ring, slot, placement),

@@ -5,6 +5,7 @@ import { settingsOf } from "../../core/cluster/role.ts";
 import type { Address } from "../../core/platform/ports.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import { slotOf } from "../../core/ring/placement.ts";
+import type { NodeRef, Ring } from "../../core/ring/ring.ts";
 import { newIdentity, writeIdentity } from "../../core/storage/identity.ts";
 import { hotKey, type Workload, WorkloadClient } from "./client.ts";
 import { History } from "./history.ts";
@@ -51,6 +52,7 @@ export class Cluster {
     const paths = pathsBelow(plan.config.root);
     const violated = (what: string) => this.violated(what);
     this.rings = new RingTruth(this.ensemble, paths, violated, (what) => this.count(what));
+    if (onTrace !== undefined) this.rings.onWrite((ring, before) => this.#traceRing(ring, before));
     this.invariants = this.#invariants();
     this.scheduler.afterStep = (process) => this.#look(process);
     this.scheduler.onError = (error, { process, label }) =>
@@ -91,6 +93,21 @@ export class Cluster {
   readonly trace = (text: string): void => {
     this.onTrace?.(`${this.scheduler.nowMs.toFixed(3).padStart(11)} ${text}`);
   };
+
+  #traceRing(ring: Ring, before: Ring | undefined): void {
+    const name = ({ id, incarnation }: NodeRef) => `${id.slice(0, 4)}.${incarnation}`;
+    const seats = ring.nodes.map(({ ref, label, leaving }) => `${name(ref)}@${label}${leaving ? "-" : ""}`);
+    const standbys = ring.standbys.map(({ ref }) => name(ref));
+    this.trace(`ring ${ring.version} by ${ring.writer}: ${seats.join(" ")} standbys ${standbys.join(" ")}`);
+    for (const [slot, entry] of ring.slots.entries()) {
+      const { owner, epoch, isr, isrSeq } = entry;
+      const old = before?.slots[slot];
+      if (owner === undefined || (old?.epoch === epoch && old.isrSeq === isrSeq)) continue;
+      this.trace(
+        `  slot ${slot}: owner ${name(owner)} epoch ${epoch} isr ${isr.map(name).join(" ")} (${isrSeq})`,
+      );
+    }
+  }
 
   violated(what: string): void {
     this.trace(`VIOLATION: ${what}`);

@@ -109,7 +109,7 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   const set = new InSyncSet(SELF);
   const wanted = { owner: B, superfluous: [] };
   const wish = (lastLsn: number, nowMs: number) =>
-    nextWish({ inSync: set, lastLsn, committedLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
+    nextWish({ inSync: set, lastLsn, neededLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
   set.adopt(entry(5, A), [A, B], 0);
   const [a, b] = set.followers;
   assertEquals(wish(4, 100), undefined, "there was no time to connect yet");
