@@ -12,7 +12,7 @@ export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
   const all = [...ring?.slots.keys() ?? []];
   return {
-    stuck: engine.failure !== undefined || oldestUnsyncedMs(engine) > UNSYNCED_MS_MAX,
+    stuck: engine.failure !== undefined || engine.oldestUnsyncedMs() > UNSYNCED_MS_MAX,
     unusable: all.filter((slot) => isUnusable(engine, slot)),
     ringVersion: ring?.version ?? 0,
     notServed: all.filter((slot) =>
@@ -21,12 +21,8 @@ export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined
   };
 }
 
-/** How long the oldest append that is not on stable storage has waited. */
-function oldestUnsyncedMs(_engine: Engine): number {
-  return 0;
-}
-
 /** A damaged copy, or one that is only partly there. */
 function isUnusable(engine: Engine, slot: number): boolean {
-  return engine.slot(slot).damage !== undefined;
+  const { damage, incomplete } = engine.slot(slot);
+  return damage !== undefined || incomplete;
 }
