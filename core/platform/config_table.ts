@@ -134,6 +134,12 @@ export const SETTINGS = {
     about:
       "A data file is rewritten when more of it is garbage than not, but not before it holds this much garbage.",
   }, { default: 4 * MIB, min: 4 * KIB, max: 64 * GIB, unit: "bytes" }),
+  scrubBytesPerSecond: integer({
+    ...storage,
+    about:
+      "How fast a node reads its data files in the background in search of bytes that have changed on the disk; " +
+      "0: not at all.",
+  }, { default: MIB, min: 0, max: 1024 * GIB, unit: "bytes" }),
   clientsMax: integer({
     ...storage,
     about: "Clients per slot whose last results are kept, so that a write sent twice takes effect once.",

@@ -35,22 +35,25 @@ export interface BrokenData {
  * Reads a data file's records in order, `file.size` bytes of it. Records are found again behind broken bytes.
  */
 export class DataScan {
-  #memory = new Uint8Array(WINDOW_BYTES);
+  #memory: Uint8Array;
   /** The part of the file in memory, and the offset at which it begins. */
-  #window: Buffer = bufferOf(this.#memory.subarray(0, 0));
+  #window: Buffer = bufferOf(new Uint8Array(0));
   #start = 0;
   /** Next byte to read. */
   offset = 0;
   readonly broken: BrokenData[] = [];
 
-  constructor(readonly file: DataFile) {}
+  /** @param memory to read into, of the caller's choice; nobody else may use it meanwhile */
+  constructor(readonly file: DataFile, memory = new Uint8Array(WINDOW_BYTES)) {
+    this.#memory = memory;
+  }
 
-  /** The next record; undefined at the end. */
-  next(): ScannedData | undefined {
-    while (this.offset < this.file.size) {
+  /** The next record that begins before `until`; undefined when there is none. */
+  next(until = Infinity): ScannedData | undefined {
+    while (this.offset < Math.min(this.file.size, until)) {
       const head = this.#headAt(this.offset);
       if (head !== undefined) return this.#take(head);
-      this.#skip();
+      this.#skip(until);
     }
     return undefined;
   }
@@ -69,9 +72,10 @@ export class DataScan {
     return { ...head, key, offset, intact, bytes };
   }
 
-  #skip(): void {
+  #skip(until: number): void {
     const from = this.offset;
-    do this.offset++; while (this.offset < this.file.size && this.#headAt(this.offset) === undefined);
+    const end = Math.min(this.file.size, until);
+    do this.offset++; while (this.offset < end && this.#headAt(this.offset) === undefined);
     this.broken.push({ offset: from, end: this.offset });
   }
 

@@ -11,6 +11,8 @@ import { Listeners } from "./listeners.ts";
 import { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import { openIdentity, recover, type Recovered } from "./recovery.ts";
+import { salvage, type Salvaged } from "./salvage.ts";
+import { Scrub } from "./scrub.ts";
 import { sessionsToBytes } from "./session_bytes.ts";
 import type { ClientSessions } from "./sessions.ts";
 import type { Damage, SlotView } from "./slot.ts";
@@ -25,6 +27,7 @@ export type { ClientSession, ClientSessions, WriteResult } from "./sessions.ts";
 export type { Damage, SlotView } from "./slot.ts";
 export type { FileLock } from "./file_lock.ts";
 export type { Entry } from "./state.ts";
+export type { Salvaged } from "./salvage.ts";
 
 /** Told after each sync which slots' durableLsn has been raised. */
 export type DurableListener = (slots: ReadonlySet<number>) => void;
@@ -57,6 +60,7 @@ export class Engine {
   readonly #groups: GroupCommit;
   readonly #checkpoints: Checkpoints;
   readonly #compaction: Compaction;
+  readonly #scrub: Scrub;
   readonly #space: SpaceGate;
   #failure: Error | undefined;
   #closed = false;
@@ -86,6 +90,7 @@ export class Engine {
     const checkpoint = () => this.#checkpoints.make();
     const failed = (error: unknown) => this.#groups.fail(error);
     this.#compaction = new Compaction({ ...shared, checkpoint, failed });
+    this.#scrub = new Scrub(shared);
   }
 
   /**
@@ -270,6 +275,23 @@ export class Engine {
     return this.#slot(slot).sessions;
   }
 
+  /**
+   * Takes a damaged or incomplete copy, when there is no better one, for whole without what cannot be read of it. Its
+   * LSNs go on far above those that may have been lost. Nobody else may append to the slot meanwhile.
+   *
+   * @throws KvError disk-full, unavailable: the copy is as unusable as before
+   */
+  salvage(slot: number): Promise<Salvaged> {
+    const { clock } = this.options;
+    const { state } = this.recovered;
+    return salvage(this.#slot(slot), {
+      ...{ clock, state },
+      append: (record) => this.append(record),
+      commit: (number, lsn) => this.commit(number, lsn),
+      synced: () => this.#synced(),
+    });
+  }
+
   /** The read-write lock of the file in which keys of this hash are. */
   lockOf(hash: number): FileLock {
     return this.recovered.files.shardOf(hash).lock;
@@ -290,6 +312,7 @@ export class Engine {
     if (this.#closed) return;
     await this.#groups.flush();
     this.#closed = true;
+    this.#scrub.stop();
     await this.#compaction.stop();
     if (this.#failure === undefined) await this.#checkpoints.make().catch((error) => this.#warn(error));
     this.#groups.close();
@@ -302,6 +325,18 @@ export class Engine {
     if (this.recovered.logDamaged) this.#checkpoints.evidenceFolder = `${folder}/damaged`;
     await this.#checkpoints.make();
     if (isNew) writeIdentity(disk, folder, this.identity);
+    this.#scrub.start();
+  }
+
+  #synced(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined || this.#closed) return reject(this.#unavailable());
+      const cancel = this.onFailure(() => reject(this.#unavailable()));
+      this.whenSynced(() => {
+        cancel();
+        resolve();
+      });
+    });
   }
 
   #slot(slot: number): SlotState {

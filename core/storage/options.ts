@@ -19,6 +19,8 @@ export interface EngineLimits {
   readonly compactBytesMin: number;
   /** How much of a file is compacted in one go. */
   readonly compactStepBytes: number;
+  /** How fast the data files are read in search of rot; 0: not at all. */
+  readonly scrubBytesPerSecond: number;
 }
 
 export const DEFAULT_LIMITS: EngineLimits = {
@@ -31,6 +33,7 @@ export const DEFAULT_LIMITS: EngineLimits = {
   reserveBytes: 96 << 20,
   compactBytesMin: 4 << 20,
   compactStepBytes: 256 << 10,
+  scrubBytesPerSecond: 1 << 20,
 };
 
 export interface EngineOptions {

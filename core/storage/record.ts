@@ -72,9 +72,14 @@ export function isOfSnapshot({ kind }: LogRecord): boolean {
   return kind >= RecordKind.SnapshotBegin && kind <= RecordKind.SnapshotEnd;
 }
 
-/** Whether the Begin of a snapshot empties the copy: one that contains all, and is not written again. */
-export function empties({ sequence, hash }: LogRecord): boolean {
-  return sequence === 0 && hash === 0;
+/** Whether the snapshot that begins with this record contains all, and needs nothing of the copy. */
+export function containsAll({ sequence, outcome }: LogRecord): boolean {
+  return sequence === 0 && outcome !== SALVAGES;
+}
+
+/** Whether the Begin of a snapshot empties the copy. */
+export function empties(begin: LogRecord): boolean {
+  return containsAll(begin) && begin.hash === 0;
 }
 
 /** A record with nothing but its place; the rest is to be laid over it. */

@@ -3,7 +3,7 @@ import { COMMIT_MARK } from "./log_record.ts";
 import type { ReadLog } from "./log_read.ts";
 import type { Broken, ScannedRecord } from "./log_scan.ts";
 import type { Manifest } from "./manifest.ts";
-import { isOfSnapshot, type LogRecord, RecordKind, SALVAGES } from "./record.ts";
+import { containsAll, isOfSnapshot, type LogRecord, RecordKind, SALVAGES } from "./record.ts";
 import type { SlotState } from "./slot_state.ts";
 import { settle } from "./snapshot.ts";
 import type { CommittedState } from "./state.ts";
@@ -141,13 +141,13 @@ class Replay {
   }
 
   #begin(slot: SlotState, track: Track, record: LogRecord, broken: boolean): void {
-    const { sequence, hash: before, lowestUnfinished: committedLsn } = record;
+    const { hash: before, lowestUnfinished: committedLsn } = record;
     if (committedLsn > track.lastLsn) this.#gap(track, committedLsn + 1);
     track.snapshot = before;
     track.incomplete = true;
     track.lastLsn = committedLsn;
     // A snapshot that contains all needs nothing of what was there; one that salvages names all that it needs.
-    track.broken = broken || (track.broken && sequence > 0 && record.outcome !== SALVAGES);
+    track.broken = broken || (track.broken && !containsAll(record) && record.outcome !== SALVAGES);
     track.broken ||= committedLsn > slot.durableLsn;
     if (track.broken) return;
     for (const each of slot.take(committedLsn)) this.state.apply(slot, each);

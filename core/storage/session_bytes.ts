@@ -14,10 +14,12 @@ export interface SavedSessions {
   readonly clients: readonly SavedClient[];
 }
 
+/** What checkpoints and snapshots hold of the sessions as they are now. */
 export function savedSessions(sessions: ClientSessions): SavedSessions {
   return { forgotten: sessions.forgotten, clients: [...sessions.saved()] };
 }
 
+/** Appends what {@link readSessions} reads. */
 export function writeSessions({ forgotten, clients }: SavedSessions, out: ByteWriter): void {
   out.text(forgotten);
   out.u32(clients.length);
@@ -34,6 +36,7 @@ export function writeSessions({ forgotten, clients }: SavedSessions, out: ByteWr
   }
 }
 
+/** Reads what {@link writeSessions} appended. */
 export function readSessions(from: ByteReader): SavedSessions {
   const forgotten = from.text();
   const clients = from.times(from.u32(), (): SavedClient => {

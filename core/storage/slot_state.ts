@@ -1,6 +1,6 @@
 import { KeyIndex } from "./key_index.ts";
 import type { Places } from "./places.ts";
-import { empties, isOfSnapshot, type LogRecord, RecordKind, SALVAGES } from "./record.ts";
+import { containsAll, empties, isOfSnapshot, type LogRecord, RecordKind, SALVAGES } from "./record.ts";
 import { ClientSessions } from "./sessions.ts";
 import type { Damage, SlotView } from "./slot.ts";
 
@@ -115,11 +115,11 @@ export class SlotState implements SlotView {
 
   /** Whether the copy, by what was appended, is one that such a record may follow. */
   takes(record: LogRecord): boolean {
-    const { kind, sequence, outcome } = record;
+    const isBegin = record.kind === RecordKind.SnapshotBegin;
     if (this.damage !== undefined && !this.#heals()) {
-      return kind === RecordKind.SnapshotBegin && (sequence === 0 || outcome === SALVAGES);
+      return isBegin && (containsAll(record) || record.outcome === SALVAGES);
     }
-    if (kind === RecordKind.SnapshotBegin) return true;
+    if (isBegin) return true;
     if (isOfSnapshot(record)) return this.#open !== undefined;
     return this.#open === undefined && (!this.partial || this.#bases.length > 0);
   }
@@ -128,7 +128,7 @@ export class SlotState implements SlotView {
   numbered(record: LogRecord): LogRecord {
     if (!isOfSnapshot(record)) return record;
     if (record.kind !== RecordKind.SnapshotBegin) return { ...record, sequence: this.#open!.records + 1 };
-    const committedLsn = record.sequence === 0 ? 0 : this.lastLsn - this.tail.length;
+    const committedLsn = containsAll(record) ? 0 : this.lastLsn - this.tail.length;
     return { ...record, hash: 0, lowestUnfinished: committedLsn };
   }
 

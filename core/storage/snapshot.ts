@@ -1,4 +1,4 @@
-import { bareRecord, empties, isOfSnapshot, type LogRecord, RecordKind } from "./record.ts";
+import { bareRecord, containsAll, empties, isOfSnapshot, type LogRecord, RecordKind } from "./record.ts";
 import { sessionsFromBytes } from "./session_bytes.ts";
 import type { Damage } from "./slot.ts";
 import type { SlotState, SnapshotSoFar } from "./slot_state.ts";
@@ -37,7 +37,7 @@ function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage
     slot.sessions.replace({ forgotten: "", clients: [] });
     slot.blurredThroughLsn = 0;
   }
-  const named = record.sequence === 0 ? undefined : new Set<number>();
+  const named = containsAll(record) ? undefined : new Set<number>();
   // The value is a view of what was received or read, which would be kept with it.
   slot.snapshot = { begin: { ...record, value: record.value.slice() }, records: record.hash, named };
 }

@@ -1,4 +1,5 @@
 import { KvError } from "../platform/errors.ts";
+import { DiskError } from "../platform/ports.ts";
 import { fnv1a32Binary } from "../ring/hash.ts";
 import type { DataFile } from "./data_file.ts";
 import type { DataFiles } from "./data_files.ts";
@@ -105,6 +106,19 @@ export class CommittedState {
     return { value: this.#valueAt(slot, key, row), version: this.places.version(row) };
   }
 
+  /** Whether the row's record is on the disk as it was written: past the cache, which may know better. */
+  isIntact(row: number): boolean {
+    const { places } = this;
+    const length = dataRecordBytes(places.keyBytes(row), places.valueBytes(row));
+    try {
+      const record = this.files.byId(places.file(row)).readAside(places.offset(row), length);
+      return dataChecksum(record) === places.checksum(row);
+    } catch (error) {
+      if (error instanceof DiskError) return false;
+      throw error;
+    }
+  }
+
   /** The key's row in `places`; -1 when it has none. */
   rowOf(slot: SlotState, key: string): number {
     return slot.index.get(key, fnv1a32Binary(key));
@@ -181,16 +195,18 @@ export class CommittedState {
     const file = this.files.byId(places.file(row));
     const offset = places.offset(row);
     const length = dataRecordBytes(key.length, places.valueBytes(row));
-    const record = file.read(offset, length);
-    if (dataChecksum(record) !== places.checksum(row)) {
-      file.damaged = true;
-      this.onDamage(slot, { file: file.path, offset, reason: "the checksum of a record does not match" });
-      throw new KvError(
-        "damaged",
-        `slot ${slot.slot} is damaged: the record at byte ${offset} of ${file.path} has a wrong checksum`,
-        { slot: slot.slot },
-      );
+    let reason = "the checksum of a record does not match";
+    try {
+      const record = file.read(offset, length);
+      if (dataChecksum(record) === places.checksum(row)) return record.subarray(DATA_HEAD_BYTES + key.length);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      reason = `a record cannot be read (${error.message})`;
     }
-    return record.subarray(DATA_HEAD_BYTES + key.length);
+    file.damaged = true;
+    this.onDamage(slot, { file: file.path, offset, reason });
+    throw new KvError("damaged", `slot ${slot.slot} is damaged: ${reason} (${file.path}, byte ${offset})`, {
+      slot: slot.slot,
+    });
   }
 }

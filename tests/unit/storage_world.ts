@@ -66,6 +66,7 @@ const LIMITS: Partial<EngineLimits> = {
   compactBytesMin: 1,
   compactStepBytes: 1,
   cacheBytesMax: 16 << 10,
+  scrubBytesPerSecond: 0,
 };
 
 export interface LogLine {
