@@ -24,6 +24,12 @@ import type { Listening } from "./world/transport.ts";
 
 const FOLDER = "/data";
 
+export interface Listeners {
+  said?: (machine: string, level: string, text: string) => void;
+  /** What nodes think of their ownership of a slot. */
+  owner?: (machine: string, slot: number, what: string) => void;
+}
+
 /** A simulated cluster: masters, data nodes and clients, each on a machine of its own. */
 export class Cluster {
   readonly scheduler: Scheduler;
@@ -39,6 +45,8 @@ export class Cluster {
   readonly rings: RingTruth;
   readonly invariants: Invariants;
   readonly violations: string[] = [];
+  /** What happens, for those who tell stories of it. */
+  readonly listeners: Listeners = {};
   /** How often each fault was injected, by kind. */
   readonly counts = new Map<string, number>();
   /** The id of the node on each machine's own disk, once seen. */
@@ -216,13 +224,15 @@ export class Cluster {
     const violated = (what: string) => this.violated(what);
     const dying = (machine: Machine<Program>) => this.#dying(machine.name);
     const { clockSkew, timerLateMsMax } = this.plan;
-    return { scheduler, network, ensemble, trace, count, violated, dying, clockSkew, timerLateMsMax };
+    const said: Surroundings["said"] = (...words) => this.listeners.said?.(...words);
+    return { scheduler, network, ensemble, trace, count, violated, dying, said, clockSkew, timerLateMsMax };
   }
 
   #invariants(): Invariants {
     const { msn, minInSync } = this.plan.config;
     const violated = (what: string) => this.violated(what);
     const invariants = new Invariants(this.rings, {
+      tell: (...words) => this.listeners.owner?.(...words),
       msn,
       minInSync,
       violated,

@@ -1,7 +1,7 @@
 import { type NodeRef, sameRef } from "../../core/ring/ring.ts";
 import { Copy } from "./invariants/copy.ts";
 import { checkLog } from "./invariants/logs.ts";
-import { checkOwner, type LiveNode, type OwnerContext } from "./invariants/owners.ts";
+import { checkOwner, leaveOwnership, type LiveNode, type OwnerContext } from "./invariants/owners.ts";
 import type { RingTruth } from "./invariants/ring.ts";
 import { SlotTruth } from "./invariants/truth.ts";
 
@@ -10,6 +10,8 @@ export interface InvariantOptions {
   readonly minInSync: number;
   readonly violated: (what: string) => void;
   readonly count: (what: string) => void;
+  /** Told when a node takes itself for an owner or no longer does, and when it begins and ends to answer. */
+  readonly tell?: (name: string, slot: number, what: string) => void;
 }
 
 /**
@@ -51,9 +53,10 @@ export class Invariants {
       const copy = this.#copy(slot, self.id);
       const committedBefore = copy.incarnation === self.incarnation ? copy.committedLsn : Infinity;
       const changed = !copy.isAt(self.incarnation, view);
-      if (!changed && view.owner === undefined) continue;
+      if (!changed && view.owner === undefined && copy.ownEpoch === 0) continue;
       const context = contexts[slot]!;
       if (changed) checkLog(copy, self, view, context);
+      if (view.owner === undefined) leaveOwnership(copy, context);
       if (view.owner === undefined || dying) continue;
       checkOwner(copy, live, view, committedBefore, context);
       if (view.owner.canAnswer) this.#answers(slot, live);
@@ -151,6 +154,7 @@ export class Invariants {
       entry: () => this.rings.ring?.slots[slot],
       violated: (what) => violated(`slot ${slot} at ${name}: ${what}`),
       count,
+      tell: (what) => this.options.tell?.(name, slot, what),
       live: (ref) => this.#live(ref),
       copyOf: (nodeId) => this.#copy(slot, nodeId),
       isrSize: (isrSeq) => this.rings.isrSize(slot, isrSeq),

@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly trace: (text: string) => void;
   readonly count: (what: string) => void;
   readonly violated: (what: string) => void;
+  /** What a program says to people. */
+  readonly said: (machine: string, level: string, text: string) => void;
   /** The machine's process is about to end; what it is in the middle of will not be finished. */
   readonly dying: (machine: Machine<Program>) => void;
   /** Clocks run wrong by up to this share: 0.01 is one per cent. */
@@ -180,6 +182,7 @@ export class Machine<P extends Program> {
     if (level !== "debug") this.surroundings.count(`"${message.replaceAll(/\d+/g, "N")}"`);
     const pairs = Object.entries(fields).map(([name, value]) => ` ${name}=${String(value)}`).join("");
     this.surroundings.trace(`${this.name}: ${level}: ${message}${pairs}`);
+    this.surroundings.said(this.name, level, `${message}${pairs}`);
   }
 }
 

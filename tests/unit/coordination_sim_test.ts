@@ -119,6 +119,25 @@ Deno.test("simulated: a short cut and an outage of any length leave the session 
   })());
 });
 
+Deno.test("simulated: a server without its leader says that all is well while the session ends elsewhere", async () => {
+  const sim = new SimWorld(8, { servers: 2 });
+  await sim.drive((async () => {
+    const mine = await sim.coordinator(sim.process("mine")).open();
+    const other = await sim.coordinator(sim.process("other")).open();
+    await mine.create("/e", "", "ephemeral");
+    await eventually(async (changed) => (await other.get("/e", changed)) !== undefined);
+    // Only the server of `mine`: the other one is asked below.
+    const server = [0, 1].find((index) => sim.ensemble.serverOf(mine.id) === index)!;
+    assert(sim.ensemble.serverOf(other.id) !== server, "the seed puts both on one server");
+    sim.ensemble.isolate(server, true);
+    await eventually(async (changed) => (await other.get("/e", changed)) === undefined);
+    if (mine.state === "connected") assert(await mine.get("/e") !== undefined, "it does not know yet");
+    await assertFault("connection-loss", () => mine.create("/late", "", "persistent"));
+    await reached(mine, "expired");
+  })());
+  assert(sim.ensemble.counts.has("coordinator answer of a follower cut off"));
+});
+
 Deno.test("simulated: a killed process is silent, its session ends in time; a paused one finds it ended", async () => {
   const sim = new SimWorld(3);
   await sim.drive((async () => {
@@ -178,7 +197,7 @@ Deno.test("simulated: a server that lags shows old data, a compare-and-set is de
 });
 
 Deno.test("simulated: a lock is not given up because a server that lags does not show it yet", async () => {
-  const sim = new SimWorld(7, { servers: 2 });
+  const sim = new SimWorld(8, { servers: 2 });
   await sim.drive((async () => {
     const process = sim.process("mine");
     const session = await sim.coordinator(process).open();

@@ -18,6 +18,8 @@ export class Copy {
   lastRecord: LogRecord | undefined;
   /** The epoch that the node took itself for the owner of; 0: none. */
   ownEpoch = 0;
+  /** Whether it would have answered at the last look. */
+  answers = false;
   /** The commit mark when that epoch began. */
   committedAtStart = 0;
   /** The epoch in which it went on although the ring had a later one. */

@@ -30,6 +30,7 @@ export function checkLog(copy: Copy, self: NodeRef, view: ReplicaView, context: 
 /** What was reported as durable is there after a restart, but for what is known to be damaged. */
 function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext): void {
   copy.ownEpoch = 0;
+  copy.answers = false;
   copy.answeredInEpoch = 0;
   if (copy.incarnation === 0 || copy.unusable || isUnusable(log)) return;
   if (log.durableLsn < copy.durableLsn) {

@@ -14,6 +14,7 @@ export interface LiveNode {
 export interface OwnerContext extends CopyContext {
   readonly slot: number;
   readonly minInSync: number;
+  readonly tell: (what: string) => void;
   /** The process of this id and incarnation, if it lives and its storage is open. */
   readonly live: (ref: NodeRef) => LiveNode | undefined;
   /** The copy of this node, whether it lives or not. */
@@ -42,6 +43,10 @@ export function checkOwner(
     copy.replacedInEpoch = owner.epoch;
     context.count("owner went on after the ring had replaced it");
   }
+  if (owner.canAnswer !== copy.answers) {
+    copy.answers = owner.canAnswer;
+    context.tell(owner.canAnswer ? `answers in epoch ${owner.epoch}` : "does not answer any more");
+  }
   if (!owner.canAnswer) return;
   if (owner.epoch !== copy.answeredInEpoch) checkStart(view, owner, copy.committedAtStart, context);
   copy.answeredInEpoch = owner.epoch;
@@ -54,14 +59,23 @@ export function checkOwner(
   checkPromises(live.node.self, owner, context);
 }
 
+/** The process does not take itself for the owner any more. */
+export function leaveOwnership(copy: Copy, { tell }: OwnerContext): void {
+  if (copy.ownEpoch === 0) return;
+  tell(`is not the owner any more, since epoch ${copy.ownEpoch}`);
+  copy.ownEpoch = 0;
+  copy.answers = false;
+}
+
 /** Invariant 8: one process appends in an epoch. */
 function checkEpoch(
   copy: Copy,
   self: NodeRef,
-  { epoch }: OwnerView,
-  { truth, violated }: OwnerContext,
+  { epoch, startLsn }: OwnerView,
+  { truth, violated, tell }: OwnerContext,
 ): void {
   copy.ownEpoch = epoch;
+  tell(`takes itself for the owner in epoch ${epoch}, its log through ${startLsn}`);
   const other = truth.appenders.get(epoch);
   truth.appenders.set(epoch, self);
   if (other !== undefined && !sameRef(other, self)) {

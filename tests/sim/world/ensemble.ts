@@ -193,6 +193,11 @@ export class SimEnsemble {
     else this.#cuts.delete(cut);
   }
 
+  /** Number of the server that the session is connected to. */
+  serverOf(session: string): number | undefined {
+    return this.#sessions.get(session)?.replica.index;
+  }
+
   /** The server that a client tries next. */
   anyServer(): Replica {
     return this.random.pick(this.#replicas);

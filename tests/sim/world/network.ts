@@ -47,6 +47,17 @@ export interface Link {
   readonly open: boolean;
 }
 
+/** A message as it is sent, for those who listen. */
+export interface Sent {
+  readonly from: string;
+  readonly to: string;
+  /** Of the method. */
+  readonly path: string;
+  readonly reply: boolean;
+  /** Of the type that the method has; an error, where that is the reply of a call. */
+  readonly message: unknown;
+}
+
 /** What the network keeps of a server. */
 export interface Server<L> {
   readonly process: SimProcess;
@@ -61,6 +72,8 @@ export class SimNetwork<L> {
   readonly settings: NetworkSettings = { ...CALM };
   readonly links = new Set<Link>();
   readonly servers = new Map<Address, Server<L>>();
+  /** Called with every message, for a readable trace. */
+  onMessage: ((sent: Sent) => void) | undefined;
   /** How often each thing happened, by name. */
   readonly counts = new Map<string, number>();
   readonly #cuts = new Set<string>();

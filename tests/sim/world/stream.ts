@@ -35,7 +35,12 @@ export class SimStream implements Link {
   readonly server: End;
   #broken = false;
 
-  constructor(readonly network: SimNetwork<unknown>, client: SimProcess, server: SimProcess) {
+  constructor(
+    readonly network: SimNetwork<unknown>,
+    readonly path: string,
+    client: SimProcess,
+    server: SimProcess,
+  ) {
     this.client = new End(client);
     this.server = new End(server);
     network.links.add(this);
@@ -72,6 +77,8 @@ export class SimStream implements Link {
     };
     return {
       send: (message) => {
+        const [to, reply] = [this.#other(from).process.name, from === this.server];
+        this.network.onMessage?.({ from: from.process.name, to, path: this.path, reply, message });
         const more = this.#send(from, encode(message));
         if (once) end();
         return more;

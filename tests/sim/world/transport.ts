@@ -106,6 +106,9 @@ export class SimTransport implements Transport {
 
   call<Q, A>(to: Address, method: Method<Q, A>, request: Q, timeoutMs: number): Promise<A> {
     const bytes = method.encodeRequest(request);
+    const { path } = method;
+    const [from, other] = [this.process.name, this.network.servers.get(to)?.process.name ?? to];
+    this.network.onMessage?.({ from, to: other, path, reply: false, message: request });
     return new Promise<Uint8Array>((resolve, reject) => {
       const call = new Call(this.network, this.process, { resolve, reject, always: () => cancelTimer() });
       const cancelTimer = this.network.scheduler.after(
@@ -116,12 +119,16 @@ export class SimTransport implements Transport {
         "call timeout",
       );
       this.#start(call, to, method.path, bytes);
-    }).then((reply) => method.decodeReply(reply));
+    }).then((reply) => {
+      const message = method.decodeReply(reply);
+      this.network.onMessage?.({ from: other, to: from, path, reply: true, message });
+      return message;
+    });
   }
 
   stream<Q, A>(to: Address, method: Method<Q, A>, replies: Incoming<A>): Outgoing<Q> {
     const server = this.network.servers.get(to);
-    const stream = new SimStream(this.network, this.process, server?.process ?? this.process);
+    const stream = new SimStream(this.network, method.path, this.process, server?.process ?? this.process);
     const { client } = stream;
     stream.attach(client, replies, method.decodeReply);
     stream.transmit(client, () => {
