@@ -14,9 +14,32 @@ export interface InvariantOptions {
   readonly tell?: (name: string, slot: number, what: string) => void;
 }
 
+/*
+ * The invariants, for each slot. R: its entry in the ring; e(n): the epoch that node n takes itself for the owner of; E: the
+ * members that count for the owner, the effective in-sync set; cm: commit mark; dur: durable prefix; H: highest epoch known;
+ * A: the records acknowledged or read; can(n): n would answer now. Checked in:
+ *
+ *  1  ring version + 1 per write; epoch and isrSeq never fall; another (owner, incarnation) => a higher epoch; the owner is
+ *     in sync; the writer's lock exists                                                                          ring.ts
+ *  2  e(n) = R.epoch => R.isr within E(n)                                                                      owners.ts
+ *  3  m in R.isr, undamaged => A within dur(m)                                                          here and logs.ts
+ *  4  same epoch at i in two logs => same logs up to i                                                          logs.ts
+ *  5  committed prefixes, and the states that they make, agree; nobody commits what no owner has                logs.ts
+ *  6  can(n) and can(m) => n = m; can(n), f in E(n) other than n => now < notBefore(f)                  here, owners.ts
+ *  7  can(n) => its log at the start of its epoch within dur(m) for all m in E(n); A within log_n[1..cm(n)]   owners.ts
+ *  8  one (node, incarnation) appends per epoch; H never falls; H(n) >= epochs in log_n              owners.ts, logs.ts
+ *  9  at most one committed record per (client, sequence)                                                      truth.ts
+ * 10  a committed record is durable on all of E; an acknowledged one had at least minInSync of R.isr   owners.ts, here
+ * 11  reads and writes are linearizable per key                                                               ../check
+ * 12  a copy deleted at n => n not in R.isr                                                                    logs.ts
+ * 13  after the faults stop: slots with a good copy in sync are writable, and copies equal         ../convergence.ts
+ *
+ * And: what was durable is there after a restart (logs.ts).
+ */
+
 /**
- * The invariants of DESIGN.md, section 8. Only the process that an event belonged to can have changed, so only that one
- * is looked at after the event, and of its slots only those are checked in depth of which something has changed.
+ * Looks at a node after each event of its process: nobody else can have changed. Of its slots only those are checked in
+ * depth of which something has changed.
  */
 export class Invariants {
   readonly #truths: readonly SlotTruth[];
