@@ -9,9 +9,19 @@ import { KvProcess, runKv } from "./harness/process.ts";
 async function serving(up: KvProcess, dataNodes = 2): Promise<string> {
   const address = await up.ready("master");
   await up.errorLine(/^kv is ready/);
-  assertEquals(up.out.match(/^ready data /gm)?.length, dataNodes, up.out);
+  // They were printed before, but in another pipe, which may be read later.
+  assertEquals((await up.lines(/^ready data /, dataNodes)).length, dataNodes, up.out);
   return address;
 }
+
+Deno.test("kv up: says that it is ready after everything else", async () => {
+  await using folder = await TempFolder.make();
+  const args = ["up", "--addr", "127.0.0.1:", "--dir", `${folder.path}/cluster`, "--data", "3"];
+  await using up = new KvProcess(args, { merged: true });
+  await up.line(/^kv is ready/);
+  const ready = up.out.split("\n").filter((line) => /^(ready data|ready master|kv is ready)/.test(line));
+  assertEquals(ready.map((line) => line.split(" ")[1]), ["master", "data", "data", "data", "is"], up.out);
+});
 
 Deno.test("kv up: put, stop, up again on the same folder, get", async () => {
   await using folder = await TempFolder.make();

@@ -23,6 +23,8 @@ export interface SpawnOptions {
   readonly stdin?: string | Uint8Array;
   /** The command that runs a program somewhere else, such as on a host of a {@link Network}. */
   readonly via?: readonly string[];
+  /** Standard error goes into the pipe of standard output, so that it can be seen what came first. */
+  readonly merged?: boolean;
 }
 
 /** Runs kv until it ends by itself. */
@@ -43,9 +45,10 @@ export class KvProcess implements AsyncDisposable {
   #status: Deno.CommandStatus | undefined;
   #changed = Promise.withResolvers<void>();
 
-  constructor(args: readonly string[], { cwd, stdin = "", via = [] }: SpawnOptions = {}) {
+  constructor(args: readonly string[], { cwd, stdin = "", via = [], merged = false }: SpawnOptions = {}) {
     this.#args = args;
-    const [program, ...rest] = [...via, kvProgram, ...args];
+    const merging = merged ? ["sh", "-c", 'exec "$0" "$@" 2>&1'] : [];
+    const [program, ...rest] = [...via, ...merging, kvProgram, ...args];
     this.#child = new Deno.Command(program!, {
       args: rest,
       // What a built kv unpacks goes with the other files of the tests.
@@ -76,20 +79,26 @@ export class KvProcess implements AsyncDisposable {
   }
 
   /** Waits for a line on standard output; rejects with all output when the process ends first or nothing comes. */
-  line(pattern: RegExp): Promise<RegExpMatchArray> {
-    return this.#line(pattern, () => this.out);
+  async line(pattern: RegExp): Promise<RegExpMatchArray> {
+    return (await this.lines(pattern, 1))[0]!;
   }
 
-  /** As {@link line}, on standard error. */
-  errorLine(pattern: RegExp): Promise<RegExpMatchArray> {
-    return this.#line(pattern, () => this.err);
+  /** Waits until at least `count` such lines have come; returns all of them. */
+  lines(pattern: RegExp, count: number): Promise<RegExpMatchArray[]> {
+    return this.#lines(pattern, count, () => this.out);
   }
 
-  async #line(pattern: RegExp, printed: () => string): Promise<RegExpMatchArray> {
+  /** As {@link line}, on standard error. That says nothing of how far standard output, another pipe, has been read. */
+  async errorLine(pattern: RegExp): Promise<RegExpMatchArray> {
+    return (await this.#lines(pattern, 1, () => this.err))[0]!;
+  }
+
+  async #lines(pattern: RegExp, count: number, printed: () => string): Promise<RegExpMatchArray[]> {
     using patience = new Patience();
     while (true) {
-      const found = printed().split("\n").slice(0, -1).map((line) => line.match(pattern)).find(Boolean);
-      if (found) return found;
+      const lines = printed().split("\n").slice(0, -1);
+      const found = lines.map((line) => line.match(pattern)).filter((match) => match !== null);
+      if (found.length >= count) return found;
       if (this.#status !== undefined) {
         throw this.#failure(`ended with ${describe(this.#status)} before it printed ${pattern}`);
       }
