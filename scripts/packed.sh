@@ -33,8 +33,9 @@ complete() {
   [ -x "$unpacked/deno" ] && [ -f "$unpacked/kv.js" ]
 }
 
-# Unpacks beside the final folder and renames: a start that was cut off leaves nothing behind that would be run, and
-# of two starts at once the first one wins.
+# Unpacks aside and renames file by file into the final folder, the program that starts it last: a start that was cut off
+# leaves nothing that would be run, and of two starts at once each puts the same files in the place of the other's.
+# Nothing is ever taken away, or the other start would miss it.
 unpack() {
   umask 077
   mkdir -p "$cache" || fail "cannot make the cache folder $cache; name another with XDG_CACHE_HOME"
@@ -43,15 +44,19 @@ unpack() {
   trap 'exit 6' HUP INT TERM
   [ "$(payload | sha256)" = "$hash" ] || fail "$self is damaged: its content does not match its hash; fetch or build it again"
   payload | tar -xzf - -C "$staging" || fail "cannot unpack into $cache; is the disk full?"
-  complete || rm -rf "$unpacked"
-  mv "$staging" "$unpacked" 2>/dev/null || true
-  rm -rf "$staging" "$unpacked/${staging##*/}"
+  mkdir "$unpacked" 2>/dev/null || own
+  mv -f "$staging/kv.js" "$unpacked/kv.js" && mv -f "$staging/deno" "$unpacked/deno" || fail "cannot write to $unpacked"
+  rm -rf "$staging"
   trap - EXIT HUP INT TERM
 }
 
+# Somebody else's folder in a shared place is neither written to nor run.
+own() {
+  [ -O "$unpacked" ] && [ ! -L "$unpacked" ] || fail "$unpacked belongs to another user; name another folder with XDG_CACHE_HOME"
+}
+
 complete || unpack
-# Somebody else's folder in a shared place is never run.
-[ -O "$unpacked" ] && [ ! -L "$unpacked" ] || fail "$unpacked belongs to another user; name another folder with XDG_CACHE_HOME"
+own
 
 run=
 if [ "${1:-}" = up ]; then

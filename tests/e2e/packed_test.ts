@@ -1,4 +1,4 @@
-/** The first start of an executable that scripts/build has packed. */
+/** The first start of an executable that scripts/build has packed, and of one that was packed here with next to nothing. */
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { TempFolder } from "./harness/folder.ts";
@@ -62,3 +62,47 @@ Deno.test({
     assertEquals([...Deno.readDirSync(`${folder.path}/cache/kv`)], []);
   },
 });
+
+/** What scripts/build makes, but with a program that only says that all of it is there. */
+async function packLittle(folder: string): Promise<string> {
+  const payload = `${folder}/payload`;
+  await Deno.mkdir(payload);
+  await Deno.writeTextFile(`${payload}/deno`, '#!/bin/sh\n[ -f "${0%/*}/kv.js" ] && echo kv 1\n', {
+    mode: 0o755,
+  });
+  await Deno.writeTextFile(`${payload}/kv.js`, "");
+  const tar = new Deno.Command("tar", { args: ["-C", payload, "-czf", "-", "deno", "kv.js"] });
+  const archive = (await tar.output()).stdout;
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", archive)).toHex();
+  const start = await Deno.readTextFile(`${import.meta.dirname}/../../scripts/packed.sh`);
+  const program = `${folder}/kv-little`;
+  const head = new TextEncoder().encode(start.replace("@HASH@", hash).replace("@PERMISSIONS@", ""));
+  await Deno.writeFile(program, new Uint8Array([...head, ...archive]), { mode: 0o755 });
+  return program;
+}
+
+Deno.test("packed: of many first starts at once, none takes from another what it has unpacked", async () => {
+  await using folder = await TempFolder.make();
+  const program = await packLittle(folder.path);
+  for (let round = 0; round < 8; round++) {
+    const cache = `${folder.path}/cache-${round}`;
+    const runs = await Promise.all(Array.from({ length: 6 }, () => version(program, cache)));
+    for (const run of runs) assertEquals(run, { code: 0, out: "kv 1\n", err: "" }, `round ${round}`);
+    assertEquals([...Deno.readDirSync(`${cache}/kv`)].length, 1);
+  }
+});
+
+Deno.test("packed: what is missing from the cache folder is put there again", async () => {
+  await using folder = await TempFolder.make();
+  const program = await packLittle(folder.path);
+  const whole = { code: 0, out: "kv 1\n", err: "" };
+  for (const lost of ["", "kv.js", "deno"]) {
+    if (lost !== "") await Deno.remove(`${folder.path}/kv/${hashIn(folder.path)}/${lost}`);
+    assertEquals(await version(program, folder.path), whole, lost);
+  }
+});
+
+/** Name of the one folder that was unpacked. */
+function hashIn(cache: string): string {
+  return [...Deno.readDirSync(`${cache}/kv`)][0]!.name;
+}
