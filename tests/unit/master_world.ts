@@ -179,6 +179,7 @@ export class MasterWorld {
       count: () => {},
       violated,
       dying: () => {},
+      said: () => {},
       clockSkew: 0,
       timerLateMsMax: 0,
     };

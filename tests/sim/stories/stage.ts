@@ -1,5 +1,5 @@
 import { defaultConfig } from "../../../core/platform/config.ts";
-import type { Answer, Request } from "../check/history.ts";
+import type { Answer, Request } from "../../../core/check/history.ts";
 import { Cluster } from "../cluster.ts";
 import type { Machine, Program } from "../machine.ts";
 import type { Plan } from "../plan.ts";
