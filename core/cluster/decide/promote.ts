@@ -3,6 +3,7 @@
  * a lost data node goes to the standby that is in sync for most of its slots.
  */
 
+import { addressOf } from "../../ring/followers.ts";
 import { nextLabel } from "../../ring/labels.ts";
 import type { NodeRef, Ring, RingNode, RingStandby, SlotEntry } from "../../ring/ring.ts";
 import {
@@ -63,7 +64,10 @@ function openSlots(view: View, answers: Answers): OpenSlot[] {
   return view.ring.slots.flatMap((entry, slot) => {
     const { owner, isr } = entry;
     if (owner === undefined || !cannotServe(view, answers, owner, slot)) return [];
-    const survivors = isr.filter((ref) => ref.id !== owner.id && canHave(answers, ref, slot));
+    // One that is not listed has no address for others; it will be given a seat first.
+    const survivors = isr.filter((ref) =>
+      ref.id !== owner.id && addressOf(view.ring, ref) !== undefined && canHave(answers, ref, slot)
+    );
     return survivors.length === 0 ? [] : [{ slot, entry, survivors }];
   });
 }
