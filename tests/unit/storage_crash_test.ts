@@ -23,13 +23,17 @@ const ASIDE = { syncNowBytesMax: 0 };
 
 /**
  * Plays the steps with the power failing in every change that the disk is asked for, and looks at every combination
- * of what may be left then. Returns how many there were.
+ * of what may be left then. Returns how many there were. Small sectors, as the records are small.
  */
-async function everyPowerLoss(steps: readonly Step[], limits: Record<string, number>): Promise<number> {
+async function everyPowerLoss(
+  steps: readonly Step[],
+  limits: Record<string, number>,
+  sectorBytes = 128,
+): Promise<number> {
   let states = 0;
   for (let changes = 0;; changes++) {
     const disk = new SimDisk(new TestClock(), seeded(1));
-    disk.faults.changesLeft = changes;
+    Object.assign(disk.faults, { changesLeft: changes, sectorBytes });
     const run = await play(disk, steps, limits);
     const every = new EveryChoice();
     do {
@@ -49,7 +53,7 @@ const small: readonly Step[] = [
 ];
 
 Deno.test("storage: power loss at every change, every combination of unsynced writes", async () => {
-  const states = await everyPowerLoss(small, {}) + await everyPowerLoss(small, ASIDE);
+  const states = await everyPowerLoss(small, {}, 64) + await everyPowerLoss(small, ASIDE, 64);
   assert(states > 250, `only ${states} states were looked at`);
 });
 
@@ -181,6 +185,7 @@ Deno.test("storage: long runs, power lost again and again, also while recovering
     const random = seeded(seed);
     const limits = { syncNowBytesMax: random.below(2) * 1000, checkpointBytes: 1000 + random.below(5000) };
     let disk = new SimDisk(new TestClock(), random);
+    disk.faults.sectorBytes = 64 << random.below(4);
     const steps = Array.from({ length: 20 + random.below(60) }, () => randomStep(random));
     disk.faults.changesLeft = 20 + random.below(200);
     const run = await play(disk, steps, limits);

@@ -156,6 +156,7 @@ Deno.test("storage: a group that the disk has no room for was never there", asyn
 
 Deno.test("storage: no power loss brings parts of a rejected group back", async () => {
   const disk = newDisk();
+  disk.faults.sectorBytes = 64;
   const run = new Run(await openOn(disk, { syncNowBytesMax: 0 }));
   const { engine } = run;
   run.put(1, "a", "1");

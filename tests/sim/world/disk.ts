@@ -6,9 +6,10 @@ import {
   type DiskFile,
   type Random,
 } from "../../../core/platform/ports.ts";
-import { type Choose, SimInode } from "./disk_file.ts";
+import { SimInode } from "./disk_file.ts";
+import type { Choose } from "./sectors.ts";
 
-export type { Choose } from "./disk_file.ts";
+export type { Choose } from "./sectors.ts";
 
 /** How a simulated disk behaves; all may be changed at any time. */
 export interface DiskFaults {
@@ -16,6 +17,8 @@ export interface DiskFaults {
   syncMsMin: number;
   syncMsMax: number;
   capacityBytes: number;
+  /** What is written as a whole, or not at all, when the power fails. */
+  sectorBytes: number;
   /** Whether the sync of this file that is about to end fails. */
   syncFails: (path: string) => boolean;
   /** How many more changes the disk makes before the power goes off in the middle of the next. */
@@ -37,6 +40,7 @@ export class SimDisk implements Disk {
     syncMsMin: 0.1,
     syncMsMax: 1,
     capacityBytes: Infinity,
+    sectorBytes: 512,
     syncFails: () => false,
     changesLeft: Infinity,
   };
@@ -52,7 +56,7 @@ export class SimDisk implements Disk {
   constructor(readonly clock: Clock, readonly random: Random) {}
 
   /** The disk after a power loss; this one is dead from now on. By default chance decides what is left. */
-  crash(choose: Choose = (count) => this.random.below(count)): SimDisk {
+  crash(choose: Choose = byChance(this.random)): SimDisk {
     this.#dead = true;
     return this.afterPowerLoss(choose);
   }
@@ -65,7 +69,7 @@ export class SimDisk implements Disk {
     const copies = new Map<SimInode, SimInode>();
     for (const [path, inode] of names) {
       let copy = copies.get(inode);
-      if (copy === undefined) copies.set(inode, copy = inode.afterPowerLoss(choose));
+      if (copy === undefined) copies.set(inode, copy = inode.afterPowerLoss(choose, this.faults.sectorBytes));
       after.#shown.set(path, copy);
       after.#stable.set(path, copy);
     }
@@ -257,6 +261,15 @@ class SimFile implements DiskFile {
     settle(fails);
     if (fails) throw new DiskError("io", this.path, "fdatasync failed");
   }
+}
+
+/** All, nothing, or more or less of what was not synced: drawn one by one, many sectors would never be all the same. */
+function byChance(random: Random): Choose {
+  const kept = [0, 1, random.number(), random.number()][random.below(4)]!;
+  return (count) => {
+    if (kept > 0 && kept < 1 && random.below(8) === 0) return random.below(count);
+    return random.number() < kept ? count - 1 : 0;
+  };
 }
 
 function enter(names: Map<string, SimInode>, { names: changed }: Entry): void {

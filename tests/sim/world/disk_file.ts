@@ -1,10 +1,9 @@
+import { type Choose, Sectors } from "./sectors.ts";
+
 /** What was done to a file and is not known to be on stable storage yet. */
-type Change =
+export type Change =
   | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: "truncate"; readonly size: number };
-
-/** Picks one of `count` possibilities, 0..count-1. */
-export type Choose = (count: number) => number;
 
 /**
  * A file as the page cache shows it, and as it is on stable storage. After a failed sync the two differ for good:
@@ -59,25 +58,15 @@ export class SimInode {
     }
   }
 
-  /** The file after a power loss: every change since the last sync may be there, be gone, or be torn. */
-  afterPowerLoss(choose: Choose): SimInode {
-    let content = this.#stable.slice();
+  /** The file after a power loss: of what was changed since the last sync any part may be there, sector by sector. */
+  afterPowerLoss(choose: Choose, sectorBytes: number): SimInode {
+    const sectors = new Sectors(this.#stable, sectorBytes);
     for (const change of this.#changes) {
-      const fate = choose(change.kind === "write" && change.bytes.length > 1 ? 4 : 2);
-      if (fate === 1) content = applied(content, change);
-      else if (fate > 1 && change.kind === "write") {
-        content = applied(content, torn(change, fate === 2, choose));
-      }
+      if (change.kind === "write") sectors.write(change.offset, change.bytes);
+      else sectors.truncate(change.size);
     }
-    return SimInode.of(content);
+    return SimInode.of(sectors.pick(choose));
   }
-}
-
-/** The beginning or the end of a write: disks write sectors in any order. */
-function torn(change: Change & { kind: "write" }, beginning: boolean, choose: Choose): Change {
-  const cut = 1 + choose(change.bytes.length - 1);
-  if (beginning) return { ...change, bytes: change.bytes.subarray(0, cut) };
-  return { ...change, offset: change.offset + cut, bytes: change.bytes.subarray(cut) };
 }
 
 function applied(content: Uint8Array<ArrayBuffer>, change: Change): Uint8Array<ArrayBuffer> {
