@@ -1,10 +1,13 @@
 import { defaultConfig } from "../../../core/platform/config.ts";
-import type { Answer, Request } from "../../../core/check/history.ts";
+import type { WorkloadClient } from "../client.ts";
 import { Cluster } from "../cluster.ts";
 import type { Machine, Program } from "../machine.ts";
 import type { Plan } from "../plan.ts";
 import { SeededRandom } from "../world/random.ts";
 import { Recorder } from "./recorder.ts";
+
+type Request = Parameters<WorkloadClient["operate"]>[1];
+type Answer = Awaited<ReturnType<WorkloadClient["operate"]>>;
 
 /** A script over a small cluster without any chance trouble, whose protocol events are told as text. */
 export interface Story {
