@@ -7,79 +7,73 @@ import {
   type SuspectRequest,
 } from "../../../proto/gen/kv/v1/cluster.ts";
 import type { Sent } from "../world/network.ts";
-import { grouped, type Names, ranges } from "./names.ts";
+import { type Names, ranges } from "./names.ts";
 
-/** What is worth telling of a message between servers; undefined: nothing. */
-export function messageLines({ from, to, path, reply, message }: Sent, names: Names): string[] {
+/** A line about one slot, to be told together with others of the same text; `slot` undefined: about none. */
+export type Told = readonly [text: string, slot: number | undefined];
+
+/** What is worth telling of a message between servers. */
+export function messageLines({ from, to, path, reply, message }: Sent, names: Names): Told[] {
   const method = path.slice(path.lastIndexOf("/") + 1);
   const about = `${from} -> ${to}: `;
-  const lines = method === "Replicate"
+  const lines: readonly Told[] = method === "Replicate"
     ? reply ? replyLines(message as ReplicateReply) : batchLines(message as ReplicateBatch, names)
     : method === "Propose" && !reply
     ? proposals(message as ProposeRequest, names)
     : method === "Suspect" && !reply
-    ? [`suspects ${names.of((message as SuspectRequest).suspect)}`]
+    ? [[`suspects ${names.of((message as SuspectRequest).suspect)}`, undefined]]
     : method === "Inspect" && reply
-    ? [inspected(message as InspectReply)]
+    ? inspected(message as InspectReply)
     : method === "Leave" && !reply
-    ? ["wants to leave"]
+    ? [["wants to leave", undefined]]
     : [];
-  return lines.map((line) => about + line);
+  return lines.map(([text, slot]) => [about + text, slot]);
 }
 
-function proposals({ proposals }: ProposeRequest, names: Names): string[] {
-  const texts = proposals.map(({ slot, epoch, kind, node }): [number, string] => {
+function proposals({ proposals }: ProposeRequest, names: Names): Told[] {
+  return proposals.map(({ slot, epoch, kind, node }) => {
     const verb = kind === ProposalKind.ADD ? "add" : kind === ProposalKind.REMOVE ? "remove" : "hand over to";
-    return [slot, `${verb} ${names.of(node)}, epoch ${epoch}`];
+    return [`asks to ${verb} ${names.of(node)}, epoch ${epoch}`, slot];
   });
-  return grouped(texts).map(([text, slots]) => `asks to ${text}, slots ${slots}`);
 }
 
-function batchLines({ from, to, queries, begins }: ReplicateBatch, names: Names): string[] {
-  const lines: string[] = [];
-  if (from !== undefined) lines.push(`begins to replicate, from ${names.of(from)} to ${names.of(to)}`);
-  for (const [text, slots] of grouped(queries.map(({ slot, epoch }) => [slot, `epoch ${epoch}`] as const))) {
-    lines.push(`where do the logs end? ${text}, slots ${slots}`);
+function batchLines({ from, to, queries, begins }: ReplicateBatch, names: Names): Told[] {
+  const lines: Told[] = [];
+  if (from !== undefined) {
+    lines.push([`begins to replicate, from ${names.of(from)} to ${names.of(to)}`, undefined]);
   }
-  const starts = begins.map(({ slot, epoch, prevEpoch, prevLsn, snapshot }) =>
-    [
-      slot,
-      `epoch ${epoch}, ${snapshot ? "a snapshot" : `the log behind lsn ${prevLsn} of epoch ${prevEpoch}`}`,
-    ] as const
-  );
-  for (const [text, slots] of grouped(starts)) lines.push(`now comes ${text}, slots ${slots}`);
+  for (const { slot, epoch } of queries) lines.push([`where do the logs end? epoch ${epoch}`, slot]);
+  for (const { slot, epoch, prevEpoch, prevLsn, snapshot } of begins) {
+    const what = snapshot ? "a snapshot" : `the log behind lsn ${prevLsn} of epoch ${prevEpoch}`;
+    lines.push([`now comes ${what}, in epoch ${epoch}`, slot]);
+  }
   return lines;
 }
 
-function replyLines({ heartbeat, positions, refusals }: ReplicateReply): string[] {
-  const lines: string[] = [];
-  const ends = positions.map(({ slot, epoch, committedLsn, damaged, incomplete, runEpochs, runLsns }) => {
+function replyLines({ heartbeat, positions, refusals }: ReplicateReply): Told[] {
+  const lines: Told[] = [];
+  for (const { slot, epoch, committedLsn, damaged, incomplete, runEpochs, runLsns } of positions) {
     const runs = runEpochs.map((run, i) => `${runLsns[i]} of epoch ${run}`).join(", ");
     const state = `${damaged ? ", damaged" : ""}${incomplete ? ", incomplete" : ""}`;
-    return [
-      slot,
-      `epoch ${epoch}, committed ${committedLsn}, log through ${runs || "nothing"}${state}`,
-    ] as const;
-  });
-  for (const [text, slots] of grouped(ends)) lines.push(`its logs end: ${text}, slots ${slots}`);
-  const refused =
-    heartbeat?.refusedSlots.map((slot, i) => [slot, `${heartbeat.refusedEpochs[i]}`] as const) ?? [];
-  for (const [epoch, slots] of grouped(refused)) {
-    lines.push(`promises nothing, knows epoch ${epoch}, slots ${slots}`);
+    const log = `committed ${committedLsn}, log through ${runs || "nothing"}${state}`;
+    lines.push([`its logs end, asked in epoch ${epoch}: ${log}`, slot]);
   }
-  const released = heartbeat?.releasedSlots ?? [];
-  if (released.length > 0) lines.push(`serves no more, slots ${ranges(released)}`);
+  heartbeat?.refusedSlots.forEach((slot, i) =>
+    lines.push([`promises nothing, knows epoch ${heartbeat.refusedEpochs[i]}`, slot])
+  );
+  for (const slot of heartbeat?.releasedSlots ?? []) lines.push(["serves no more", slot]);
   for (const { slot, epoch, reason } of refusals) {
-    lines.push(`REFUSES slot ${slot}, knows epoch ${epoch}: ${reason}`);
+    lines.push([`REFUSES the slot, knows epoch ${epoch}: ${reason}`, slot]);
   }
   return lines;
 }
 
-function inspected({ stuck, unusable, notServed }: InspectReply): string {
+/** Nothing about a node that is well: the master asks all the time. */
+function inspected({ stuck, unusable, notServed }: InspectReply): Told[] {
   const parts = [
-    stuck ? "stuck" : "well",
+    stuck ? "stuck" : "",
     unusable.length > 0 ? `no good copy of slots ${ranges(unusable)}` : "",
     notServed.length > 0 ? `does not serve slots ${ranges(notServed)}` : "",
-  ];
-  return `inspected: ${parts.filter((part) => part !== "").join(", ")}`;
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? [] : [[`inspected: ${parts.join(", ")}`, undefined]];
 }

@@ -1,6 +1,6 @@
 import type { Stage, Story } from "./stage.ts";
 
-/** Two masters, the data nodes one after the other, the standbys, and a first write. */
+/** The masters, the data nodes one after the other, the standbys, and a first write. */
 async function standing(stage: Stage): Promise<void> {
   const { masters, dataNodes, standbys, rings } = stage.cluster;
   stage.scene("the cluster starts");
@@ -28,7 +28,7 @@ const joinOfAStandby: Story = {
   name: "join_of_a_standby",
   about:
     "A standby comes to a cluster with data, copies it while a client writes, and is in sync before a write ends.",
-  dataNodes: 1,
+  standbys: 1,
   script: async (stage) => {
     await standing(stage);
     stage.scene("a write, which both copies have before it is answered");

@@ -125,7 +125,7 @@ export async function tell(story: Story): Promise<string> {
   return stage.recorder.text();
 }
 
-function planOf({ masters = 2, dataNodes = 2, standbys = 1 }: Story): Plan {
+function planOf({ masters = 2, dataNodes = 1, standbys = 2 }: Story): Plan {
   const config = { ...defaultConfig(), root: "/kv", msn: 13, levels: 1, syncNowBytesMax: 100_000 };
   return {
     profile: "story",
