@@ -118,8 +118,16 @@ export class Cluster {
   }
 
   violated(what: string): void {
-    this.trace(`VIOLATION: ${what}`);
-    this.violations.push(what);
+    const named = this.#named(what);
+    this.trace(`VIOLATION: ${named}`);
+    this.violations.push(named);
+  }
+
+  /** With the machines' names in the place of ids. */
+  #named(text: string): string {
+    let named = text;
+    for (const [{ name }, id] of this.#ids) named = named.replaceAll(id, name);
+    return named;
   }
 
   count(what: string): void {
