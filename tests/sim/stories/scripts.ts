@@ -1,5 +1,8 @@
 import type { Stage, Story } from "./stage.ts";
 
+/** Its slot, 4, is one of those that the second seat gets. */
+const KEY = "b";
+
 /** The masters, the data nodes one after the other, the standbys, and a first write. */
 async function standing(stage: Stage): Promise<void> {
   const { masters, dataNodes, standbys, rings } = stage.cluster;
@@ -13,7 +16,7 @@ async function standing(stage: Stage): Promise<void> {
     stage.start(name);
     await stage.until(`${name} is ready`, () => stage.machine(name).ready);
   }
-  await stage.put("a", "1");
+  await stage.put(KEY, "1");
   for (const { name } of standbys) {
     stage.start(name);
     await stage.until(
@@ -32,7 +35,7 @@ const joinOfAStandby: Story = {
   script: async (stage) => {
     await standing(stage);
     stage.scene("a write, which both copies have before it is answered");
-    await stage.put("a", "2");
+    await stage.put(KEY, "2");
     await stage.pass(500);
   },
 };
@@ -42,11 +45,11 @@ const ownerKilled: Story = {
   about: "A data node dies; the standby takes its slots and its seat, and has what was acknowledged.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     stage.scene(`${owner.name}, the owner, is killed`);
     owner.kill("process");
-    await stage.get("a");
-    await stage.put("a", "2");
+    await stage.get(KEY);
+    await stage.put(KEY, "2");
     await stage.pass(3000);
   },
 };
@@ -57,17 +60,17 @@ const zombieWrite: Story = {
     "An owner stands still until another has its slots, and goes on with a write that it had received before.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     stage.scene(`${owner.name}, the owner, stands still with a write on its way to it`);
-    void stage.ask("a", { kind: "put", value: "2" });
+    void stage.ask(KEY, { kind: "put", value: "2" });
     owner.pause();
-    await stage.until("another owns the slot", () => stage.ownerOf("a") !== owner);
+    await stage.until("another owns the slot", () => stage.ownerOf(KEY) !== owner);
     stage.scene("the new owner is asked");
-    await stage.get("a");
+    await stage.get(KEY);
     stage.scene(`${owner.name} goes on`);
     owner.resume();
     await stage.pass(3000);
-    await stage.get("a");
+    await stage.get(KEY);
   },
 };
 
@@ -76,9 +79,9 @@ const masterChanged: Story = {
   about: "The active master dies right after it has written a promotion, before it could tell anybody.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     const { rings, masters, scheduler } = stage.cluster;
-    const slot = stage.cluster.slotOf("a");
+    const slot = stage.cluster.slotOf(KEY);
     const end = rings.onWrite((ring, before) => {
       if (before?.slots[slot]?.epoch === ring.slots[slot]?.epoch) return;
       end();
@@ -91,7 +94,7 @@ const masterChanged: Story = {
     });
     stage.scene(`${owner.name}, the owner, is killed`);
     owner.kill("process");
-    await stage.put("a", "2");
+    await stage.put(KEY, "2");
     await stage.pass(6000);
   },
 };
@@ -102,22 +105,22 @@ const slowStandby: Story = {
     "A standby that does not acknowledge holds writes up for a second at most, and comes back by itself.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     stage.scene("nothing arrives at standby1 any more");
     for (const { name } of stage.cluster.nodes) {
       if (name !== "standby1") stage.cluster.network.cut(name, "standby1");
     }
-    await stage.put("a", "2");
+    await stage.put(KEY, "2");
     await stage.pass(2000);
     stage.scene("the network is well again");
     stage.cluster.network.healAll();
     await stage.until(
       "standby1 is back in sync",
-      () => stage.inSync(stage.cluster.slotOf("a")).includes("standby1"),
+      () => stage.inSync(stage.cluster.slotOf(KEY)).includes("standby1"),
     );
-    await stage.put("a", "3");
+    await stage.put(KEY, "3");
     await stage.pass(500);
-    stage.recorder.write(`still the owner: ${stage.ownerOf("a") === owner}`);
+    stage.recorder.write(`still the owner: ${stage.ownerOf(KEY) === owner}`);
   },
 };
 
@@ -126,24 +129,24 @@ const ownerBack: Story = {
   about: "A data node whose slots were given away comes back with a write in its log that nobody else has.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     stage.scene(`${owner.name}, the owner, appends a write that cannot leave it, and is killed`);
     for (const { name } of stage.cluster.nodes) {
       if (name !== owner.name) stage.cluster.network.cut(owner.name, name);
     }
-    void stage.ask("a", { kind: "put", value: "2" });
+    void stage.ask(KEY, { kind: "put", value: "2" });
     await stage.pass(100);
     owner.kill("process");
     stage.cluster.network.healAll();
     await stage.until("another owns the slot", () => {
-      const id = stage.cluster.rings.ring?.slots[stage.cluster.slotOf("a")]?.owner?.id;
+      const id = stage.cluster.rings.ring?.slots[stage.cluster.slotOf(KEY)]?.owner?.id;
       return stage.cluster.machineOf(id)?.alive ?? false;
     });
-    await stage.get("a");
+    await stage.get(KEY);
     stage.scene(`${owner.name} comes back`);
     owner.start();
     await stage.pass(6000);
-    await stage.get("a");
+    await stage.get(KEY);
   },
 };
 
@@ -152,11 +155,11 @@ const restart: Story = {
   about: "An owner restarts before anybody is promoted: its slots are listed again, in higher epochs.",
   script: async (stage) => {
     await standing(stage);
-    const owner = stage.ownerOf("a");
+    const owner = stage.ownerOf(KEY);
     stage.scene(`${owner.name}, the owner, is killed and started again at once`);
     owner.kill("process");
     owner.start();
-    await stage.put("a", "2");
+    await stage.put(KEY, "2");
     await stage.pass(3000);
   },
 };
