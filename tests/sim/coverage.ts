@@ -47,7 +47,7 @@ export const PITFALLS: readonly Covered[] = [
   },
   {
     line: "logs that have parted",
-    by: [["log cut"], ["log parted from another and was brought back"]],
+    by: [["log cut", "log parted from another and was brought back"]],
     replicated: true,
   },
   { line: "old messages", by: [["call handled twice"], ["latency spike", "slow links"]] },

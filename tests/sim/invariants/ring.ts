@@ -10,6 +10,9 @@ export class RingTruth {
   /** Called with the slots whose entries have changed. */
   onChange: (slots: readonly number[]) => void = () => {};
   readonly #listeners = new Set<(ring: Ring, before: Ring | undefined) => void>();
+  /** Ring versions that last promoted somebody, and that had another writer than the one before. */
+  #promotedIn = -Infinity;
+  #newWriterIn = -Infinity;
   readonly #isrSizes = new Map<number, number>();
 
   constructor(
@@ -50,9 +53,31 @@ export class RingTruth {
       const { isrSeq, isr } = after.slots[slot]!;
       this.#isrSizes.set(isrSeq * 2048 + slot, isr.length);
     }
-    if (before !== undefined) countChanges(before, after, changed, this.count);
+    if (before !== undefined) this.#countChanges(before, after, changed);
     this.onChange(changed);
     for (const listener of [...this.#listeners]) listener(after, before);
+  }
+
+  #countChanges(before: Ring, after: Ring, slots: readonly number[]): void {
+    const { count } = this;
+    let promoted = false;
+    for (const slot of slots) {
+      const old = before.slots[slot]!;
+      const now = after.slots[slot]!;
+      const left = old.isr.some(({ id }) => !now.isr.some((ref) => ref.id === id));
+      const came = now.isr.some(({ id }) => !old.isr.some((ref) => ref.id === id));
+      if (old.owner !== undefined && left) count("member left the in-sync set");
+      if (old.owner !== undefined && came) count("member entered the in-sync set");
+      if (old.owner === undefined || sameRef(old.owner, now.owner)) continue;
+      if (old.owner.id === now.owner?.id) count("node relisted");
+      else if (now.isr.some((ref) => sameRef(ref, old.owner))) count("hand-over");
+      else promoted = true;
+    }
+    if (promoted) count("promotion");
+    if (promoted) this.#promotedIn = after.version;
+    if (before.writer !== after.writer) this.#newWriterIn = after.version;
+    const near = Math.abs(this.#promotedIn - this.#newWriterIn) <= 3;
+    if (near && (promoted || before.writer !== after.writer)) count("ring writer changed at a promotion");
   }
 
   /** The holder is the owner of the child with the lowest sequence number. */
@@ -113,28 +138,4 @@ function slotProblems(slot: number, before: SlotEntry, after: SlotEntry): string
     problems.push(`ISR or owner of slot ${slot} changed in the same isrSeq`);
   }
   return problems;
-}
-
-function countChanges(
-  before: Ring,
-  after: Ring,
-  slots: readonly number[],
-  count: (what: string) => void,
-): void {
-  let promoted = false;
-  for (const slot of slots) {
-    const old = before.slots[slot]!;
-    const now = after.slots[slot]!;
-    const left = old.isr.some(({ id }) => !now.isr.some((ref) => ref.id === id));
-    const came = now.isr.some(({ id }) => !old.isr.some((ref) => ref.id === id));
-    if (old.owner !== undefined && left) count("member left the in-sync set");
-    if (old.owner !== undefined && came) count("member entered the in-sync set");
-    if (old.owner === undefined || sameRef(old.owner, now.owner)) continue;
-    if (old.owner.id === now.owner?.id) count("node relisted");
-    else if (now.isr.some((ref) => sameRef(ref, old.owner))) count("hand-over");
-    else promoted = true;
-  }
-  if (!promoted) return;
-  count("promotion");
-  if (before.writer !== after.writer) count("ring writer changed at a promotion");
 }

@@ -136,7 +136,7 @@ const ownerBack: Story = {
     }
     void stage.ask(KEY, { kind: "put", value: "2" });
     await stage.pass(100);
-    owner.kill("process");
+    owner.kill("power");
     stage.cluster.network.healAll();
     await stage.until("another owns the slot", () => {
       const id = stage.cluster.rings.ring?.slots[stage.cluster.slotOf(KEY)]?.owner?.id;

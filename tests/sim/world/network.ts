@@ -42,6 +42,8 @@ export interface Link {
   readonly processes: readonly [SimProcess, SimProcess | undefined];
   /** `survivor` learns that the other process is gone. */
   breakAt(survivor: SimProcess, error: UnreachableError): void;
+  /** The machine of one end is off: what it could not send yet is gone. */
+  lost(process: SimProcess): void;
   /** Messages that waited for a partition to end may go on. */
   resume(): void;
   readonly open: boolean;
@@ -150,6 +152,7 @@ export class SimNetwork<L> {
     }
     for (const link of [...this.links]) {
       const [a, b] = link.processes;
+      if (how === "power" && (a === process || b === process)) link.lost(process);
       const survivor = a === process ? b : b === process ? a : undefined;
       if (survivor === undefined) continue;
       const silent = how === "power" || this.isCut(process, survivor);

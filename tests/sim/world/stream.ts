@@ -133,6 +133,11 @@ export class SimStream implements Link {
     network.scheduler.after(serverMs, () => this.close(this.server, error), this.server.process);
   }
 
+  lost(process: SimProcess): void {
+    const end = this.client.process === process ? this.client : this.server;
+    end.waiting.length = 0;
+  }
+
   resume(): void {
     this.#pump(this.client);
     this.#pump(this.server);

@@ -82,6 +82,8 @@ class Call implements Link {
     if (survivor === this.client) this.network.scheduler.after(0, () => this.finish(error), this.client);
   }
 
+  lost(): void {}
+
   resume(): void {}
 
   /** Sends one of the call's two messages; a lost one is never heard of again. */
