@@ -114,6 +114,11 @@ export class Link implements Incoming<ReplicateReply> {
 
   /** To be called several times within a promise. */
   heartbeat(): void {
+    this.#beat();
+    this.#askAgain();
+  }
+
+  #beat(): void {
     if (this.#outgoing === undefined || this.#slots.size === 0) return;
     const { clock, engine } = this.parts;
     const followed = [...this.#slots.values()];
@@ -123,7 +128,6 @@ export class Link implements Incoming<ReplicateReply> {
     const epochs = followed.map(({ owner }) => owner.epoch);
     const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
     this.#send({ heartbeat: { number, slots, epochs, committedLsns } });
-    this.#askAgain();
   }
 
   close(): void {
@@ -230,7 +234,9 @@ export class Link implements Incoming<ReplicateReply> {
       followed.phase = "asked";
       queries.push({ slot: followed.slot, epoch: followed.owner.epoch });
     }
-    if (queries.length > 0) this.#send({ queries });
+    if (queries.length === 0) return;
+    this.#send({ queries });
+    this.#beat();
   }
 
   /** A follower whose copy is of no use can be helped once it does not count any more. */

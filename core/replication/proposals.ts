@@ -72,6 +72,8 @@ export function nextWish(
   if (broken !== undefined) return { kind: ProposalKind.REMOVE, follower: broken };
   const caughtUp = followers.find((follower) =>
     !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
+    // Or nothing could be answered until it has promised.
+    follower.promisedUntilMs > nowMs &&
     !isIn(wanted.superfluous, follower) && faultOf(follower, lastLsn, nowMs, patience) === undefined
   );
   if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };
