@@ -114,9 +114,8 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   const [a, b] = set.followers;
   assertEquals(wish(4, 100), undefined, "there was no time to connect yet");
   assertEquals(wish(4, 300), { kind: ProposalKind.REMOVE, follower: a! });
-  for (const follower of [a!, b!]) {
-    Object.assign(follower, { downSinceMs: undefined, heardMs: 300, streaming: true });
-  }
+  const alive = { downSinceMs: undefined, heardMs: 300, promisedUntilMs: 900, streaming: true };
+  for (const follower of [a!, b!]) Object.assign(follower, alive);
   assertEquals(wish(4, 400), undefined, "b has not caught up");
   b!.ackedLsn = 4;
   assertEquals(wish(4, 400), { kind: ProposalKind.ADD, follower: b! });
