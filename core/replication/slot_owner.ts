@@ -266,7 +266,7 @@ export class SlotOwner {
   #append(request: WriteRequest, outcome: Outcome, waiter: Waiter): void {
     const { key, hash, value, kind } = request;
     const put = kind === "put";
-    this.#appendOrFail(waiter, (lsn) => {
+    this.#appendOrFail(request.clientId, waiter, (lsn) => {
       const { clientId, sequence, lowestUnfinished } = request;
       this.#engine.append({
         kind: put ? RecordKind.Put : RecordKind.Delete,
@@ -291,15 +291,15 @@ export class SlotOwner {
    */
   #appendNote(request: WriteRequest, outcome: Outcome, version: number, waiter: Waiter): void {
     const { clientId, sequence } = request;
-    this.#appendOrFail(waiter, (lsn) => {
+    this.#appendOrFail(clientId, waiter, (lsn) => {
       this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request));
       return { lsn, key: "", exists: false, outcome, version, clientId, sequence, waiter, others: undefined };
     });
   }
 
-  #appendOrFail(waiter: Waiter, append: (lsn: number) => PendingRecord): void {
+  #appendOrFail(clientId: string, waiter: Waiter, append: (lsn: number) => PendingRecord): void {
     try {
-      this.#forgetSomeClients();
+      this.#forgetSomeClients(clientId);
       this.#pending.add(append(this.#engine.slot(this.slot).lastLsn + 1));
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
@@ -307,13 +307,20 @@ export class SlotOwner {
     }
   }
 
-  /** Keeps the number of clients whose results are remembered within the bound, by a logged record. */
-  #forgetSomeClients(): void {
+  /**
+   * Keeps the number of clients whose results are remembered within the bound, by a logged record. `besides`: the client
+   * whose write is about to follow, which would come back without its other results.
+   */
+  #forgetSomeClients(besides: string): void {
     const { clientsMax } = this.#parts;
     const sessions = this.#engine.sessions(this.slot);
     const log = this.#engine.slot(this.slot);
     if (sessions.size <= clientsMax || log.committedLsn < this.#forgetLsn) return;
-    const dropped = chooseForgotten(sessions, clientsMax, (id) => this.#pending.hasClient(id));
+    const dropped = chooseForgotten(
+      sessions,
+      clientsMax,
+      (id) => id === besides || this.#pending.hasClient(id),
+    );
     if (dropped.length === 0) return;
     this.#forgetLsn = log.lastLsn + 1;
     this.#engine.append(forgetRecord(this.slot, this.epoch, this.#forgetLsn, dropped));
