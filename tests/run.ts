@@ -37,9 +37,9 @@ const STAGES: readonly Stage[] = [
   { name: "unit", run: { tests: ["--parallel", "--trace-leaks", "tests/unit"] }, minutesMax: 4 },
   { name: "simulation", run: { command: simulation() }, minutesMax: 8 },
   { name: "zookeeper", run: { tests: ["tests/zookeeper"] }, minutesMax: 3 },
-  { name: "e2e", run: { tests: ["tests/e2e"] }, minutesMax: 9 },
+  { name: "e2e", run: { tests: ["tests/e2e"] }, minutesMax: 14 },
   { name: "build", run: { command: [`${project}scripts/build`] }, minutesMax: 3 },
-  { name: "e2e-built", run: { tests: [NO_CHAOS, "tests/e2e"] }, env: { KV_BIN: binary }, minutesMax: 4 },
+  { name: "e2e-built", run: { tests: [NO_CHAOS, "tests/e2e"] }, env: { KV_BIN: binary }, minutesMax: 10 },
 ];
 
 /** A few hundred seeds that no run had before; the first one is printed, so that a failure can be replayed. */
