@@ -20,6 +20,8 @@ export class Follower {
   unusable = false;
   /** When it last had all, or acknowledged something. */
   progressMs: number;
+  /** When it last refused the slot, such as for a full disk. */
+  refusedMs = -Infinity;
   /** When it last answered a heartbeat. */
   heardMs: number;
   /** There is no stream to it since. */

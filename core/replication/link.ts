@@ -302,6 +302,7 @@ export class Link implements Incoming<ReplicateReply> {
     log("debug", "a follower refused a slot", { slot, to: this.address, reason });
     this.#ready.delete(followed);
     this.#snapshots.drop(followed);
+    followed.follower.refusedMs = clock.monotonicMs();
     followed.reset(clock.monotonicMs() + ASK_AGAIN_MS);
     if (epoch > followed.owner.epoch) this.parts.deposed(followed.owner, epoch);
   }

@@ -73,7 +73,7 @@ export function nextWish(
   const caughtUp = followers.find((follower) =>
     !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
     // Or nothing could be answered until it has promised.
-    follower.promisedUntilMs > nowMs &&
+    follower.promisedUntilMs > nowMs && nowMs - follower.refusedMs >= patience.stalledMs &&
     !isIn(wanted.superfluous, follower) && faultOf(follower, lastLsn, nowMs, patience) === undefined
   );
   if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };

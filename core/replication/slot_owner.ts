@@ -95,8 +95,9 @@ export class SlotOwner {
 
   /** All through `lsn` is on stable storage at the follower. */
   acked(follower: Follower, lsn: number): void {
+    if (lsn <= follower.ackedLsn) return;
+    follower.ackedLsn = lsn;
     follower.progressMs = this.#parts.clock.monotonicMs();
-    if (lsn > follower.ackedLsn) follower.ackedLsn = lsn;
   }
 
   /** The follower answered a heartbeat that was sent at this time. */

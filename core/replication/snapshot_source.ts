@@ -58,6 +58,7 @@ function* snapshot(
     const { value } = engine.read(edge.slot, key, hash)!;
     yield { ...bare, kind: RecordKind.SnapshotPut, lsn: version, key, hash, value };
   }
-  const { committedLsn } = engine.slot(edge.slot);
-  yield { ...bare, kind: RecordKind.SnapshotEnd, lowestUnfinished: committedLsn };
+  const { committedLsn, blurredThroughLsn } = engine.slot(edge.slot);
+  const newest = Math.max(committedLsn, blurredThroughLsn);
+  yield { ...bare, kind: RecordKind.SnapshotEnd, lowestUnfinished: newest };
 }
