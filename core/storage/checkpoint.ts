@@ -79,6 +79,7 @@ export class Checkpoints {
       const snapshot = await groups.atRest(() => this.#snapshot());
       await this.#flush(snapshot.files);
       await replaceFile(disk, folder, MANIFEST_NAME, snapshot.manifest);
+      this.parts.writer.vouch();
       this.#releaseLog(snapshot.segment);
       files.removeAllBut(new Set(snapshot.files.map(({ path }) => path)));
     } catch (error) {

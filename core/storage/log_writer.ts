@@ -28,6 +28,11 @@ export class LogWriter {
   #start: number;
   #position: number;
   #synced: number;
+  /**
+   * Whether groups may tell that more is synced than was known at the start. What stands in the segments before this
+   * process's own may only have been read from the page cache, until a checkpoint does without them.
+   */
+  #vouching = false;
 
   /**
    * Begins `segment`, a new file, at `position` of the log. `synced`: how far what stands before it is known to be on
@@ -90,13 +95,18 @@ export class LogWriter {
 
   syncNow(): void {
     this.#file.syncNow();
-    this.#synced = this.#position;
+    if (this.#vouching) this.#synced = this.#position;
+  }
+
+  /** A checkpoint is durable that needs nothing of the log before this process's own segments. */
+  vouch(): void {
+    this.#vouching = true;
   }
 
   /** Nothing may be written until it resolves. */
   async sync(): Promise<void> {
     await this.#file.sync();
-    this.#synced = this.#position;
+    if (this.#vouching) this.#synced = this.#position;
   }
 
   /** Begins a new segment. All that was written must be synced, but for marks. */
