@@ -27,7 +27,7 @@ const project = `${import.meta.dirname}/../`;
 const deno = `${project}scripts/deno`;
 const binary = `${project}bin/kv`;
 
-/** Minutes of faults once are enough. */
+/** Minutes of faults on real processes want a machine of their own: `deno task chaos`. */
 const NO_CHAOS = "--ignore=tests/e2e/chaos_test.ts";
 
 const STAGES: readonly Stage[] = [
@@ -37,15 +37,14 @@ const STAGES: readonly Stage[] = [
   { name: "unit", run: { tests: ["--parallel", "--trace-leaks", "tests/unit"] }, minutesMax: 4 },
   { name: "simulation", run: { command: simulation() }, minutesMax: 8 },
   { name: "zookeeper", run: { tests: ["tests/zookeeper"] }, minutesMax: 3 },
-  { name: "e2e", run: { tests: ["tests/e2e"] }, minutesMax: 14 },
+  { name: "e2e", run: { tests: [NO_CHAOS, "tests/e2e"] }, minutesMax: 14 },
   { name: "build", run: { command: [`${project}scripts/build`] }, minutesMax: 3 },
   { name: "e2e-built", run: { tests: [NO_CHAOS, "tests/e2e"] }, env: { KV_BIN: binary }, minutesMax: 10 },
 ];
 
-/** A few hundred seeds that no run had before; the first one is printed, so that a failure can be replayed. */
+/** Seeds that every change has to pass, among them ones that once found a fault; `deno task sim` runs fresh ones. */
 function simulation(): string[] {
-  const first = crypto.getRandomValues(new Uint32Array(1))[0]!;
-  return [deno, "task", "--quiet", "sim", "--first", String(first), "--seeds", "200"];
+  return [deno, "task", "--quiet", "sim", "--first", "1", "--seeds", "60"];
 }
 
 /** Runs the stage with its output passed through, and counts. Crashes, time-outs and empty stages are failures. */
