@@ -95,7 +95,7 @@ export class Sectors {
   }
 
   #last(sector: number): Uint8Array {
-    return this.#sectors.get(sector)?.at(-1)!.bytes ?? this.#ofStable(sector);
+    return this.#sectors.get(sector)?.at(-1)?.bytes ?? this.#ofStable(sector);
   }
 
   #ofStable(sector: number): Uint8Array {
