@@ -130,16 +130,16 @@ function decodeBody(body: Uint8Array): Manifest {
     from.u32(),
     () => ({ index: from.u32(), generation: from.u32(), size: from.f64() }),
   );
-  const slots = from.times(from.u32(), () => decodeSlot(from));
+  const slots = from.times(from.u32(), () => decodeSlot(from, format));
   return { segment, position, synced, files, slots };
 }
 
-function decodeSlot(from: ByteReader): ManifestSlot {
+function decodeSlot(from: ByteReader, format: number): ManifestSlot {
   const lsns = {
     slot: from.u32(),
     committedLsn: from.f64(),
     committedEpoch: from.f64(),
-    blurredThroughLsn: from.f64(),
+    blurredThroughLsn: format === 1 ? 0 : from.f64(),
     durableLsn: from.f64(),
     keys: from.u32(),
     digest: from.u32(),

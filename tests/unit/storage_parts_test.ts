@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ByteWriter } from "../../core/storage/byte_io.ts";
+import { crc32 } from "../../core/storage/crc.ts";
 import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
 import { bufferOf, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
 import { scanSegment } from "../../core/storage/log_scan.ts";
 import { KeyIndex } from "../../core/storage/key_index.ts";
+import { decodeManifest } from "../../core/storage/manifest.ts";
 import { Places } from "../../core/storage/places.ts";
 import { RecordKind } from "../../core/storage/record.ts";
 import { type Choose, SimDisk } from "../sim/world/disk.ts";
@@ -100,6 +103,36 @@ Deno.test("simulated disk: what was not synced may be lost, kept or torn; names 
   disk.faults.capacityBytes = 5;
   assertThrows(() => file.write(new Uint8Array(4), 4), Error, "no space");
   assertEquals(file.sizeBytes(), 5);
+});
+
+Deno.test("manifest: one of format 1 is read, one of a format to come is not", () => {
+  const content = (format: number) => {
+    const body = new ByteWriter();
+    for (const [u32, ...f64] of [[format], [7, 100, 90], [0], [1]] as const) {
+      body.u32(u32);
+      for (const each of f64) body.f64(each);
+    }
+    body.u32(5); // the slot
+    for (const f64 of [12, 3, 14]) body.f64(f64);
+    for (const u32 of [2, 99]) body.u32(u32);
+    body.u8(0);
+    body.text("client-id-a-----");
+    body.u32(0);
+    const half = new Uint8Array(16 + body.take().length);
+    const view = new DataView(half.buffer);
+    view.setUint32(0, 0x5043564b, true);
+    view.setFloat64(8, body.take().length, true);
+    half.set(body.take(), 16);
+    view.setUint32(4, crc32(half.subarray(8)), true);
+    return Uint8Array.from([...half, ...half]);
+  };
+  const { manifest } = decodeManifest(content(1))!;
+  assertEquals([manifest.segment, manifest.position, manifest.synced], [7, 100, 90]);
+  const { slot, committedLsn, committedEpoch, durableLsn, keys, digest, partial, sessions } = manifest
+    .slots[0]!;
+  assertEquals([slot, committedLsn, committedEpoch, durableLsn, keys, digest], [5, 12, 3, 14, 2, 99]);
+  assertEquals([partial, sessions], [false, { forgotten: "client-id-a-----", clients: [] }]);
+  assertThrows(() => decodeManifest(content(99)), RangeError, "format 99");
 });
 
 const newest: Choose = (count) => count - 1;
