@@ -5,6 +5,14 @@ import type { Engine } from "../storage/engine.ts";
 import { addWaiter, type PendingRecords } from "./pending.ts";
 import type { Waiter, WriteRequest } from "./write.ts";
 
+/** Clients that a record drops which is not committed yet. */
+export interface Forgetting {
+  readonly lsn: number;
+  readonly ids: ReadonlySet<string>;
+  /** The largest of them. */
+  readonly largest: string;
+}
+
 /**
  * Answers a write that the slot has seen before, from what is pending or remembered; false when it is new and may be
  * executed.
@@ -15,6 +23,7 @@ export function answerRetry(
   pending: PendingRecords,
   request: WriteRequest,
   waiter: Waiter,
+  forgetting: Forgetting | undefined,
 ): boolean {
   const { clientId, sequence } = request;
   const record = pending.ofWrite(clientId, sequence);
@@ -32,6 +41,11 @@ export function answerRetry(
   const result = sessions.result(clientId, sequence);
   if (result !== undefined) {
     waiter.done(result.outcome, result.lsn, result.epoch);
+    return true;
+  }
+  if (forgetting?.ids.has(clientId)) {
+    // Executed behind that record, the write would bring the client back without its other results.
+    waiter.failed(forgotten(slot, forgetting.largest, request.retry));
     return true;
   }
   if (sequence >= client.lowestUnfinished) return false;

@@ -9,7 +9,7 @@ import { InSyncSet } from "./in_sync_set.ts";
 import { addWaiter, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
 import type { Promises } from "./promises.ts";
 import type { RecentRecords } from "./recent_records.ts";
-import { answerRetry } from "./retries.ts";
+import { answerRetry, type Forgetting } from "./retries.ts";
 import { Outcome, type Waiter, type WriteRequest } from "./write.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -54,7 +54,7 @@ export class SlotOwner {
   /** LSN of the record that starts the epoch; 0: it could not be appended yet. */
   #startLsn = 0;
   /** The last record that dropped idle clients; until it is committed there is no further one. */
-  #forgetLsn = 0;
+  #forgotten: Forgetting | undefined;
   /** Writes are held off until then, so that the slot can be handed over. */
   #heldUntilMs = 0;
 
@@ -151,9 +151,7 @@ export class SlotOwner {
   write(request: WriteRequest, waiter: Waiter): void {
     const refusal = this.#writeRefusal();
     if (refusal !== undefined) return waiter.failed(refusal);
-    if (request.clientId !== "" && answerRetry(this.#engine, this.slot, this.#pending, request, waiter)) {
-      return;
-    }
+    if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
     const before = this.#pending.last(request.key);
     const version = before === undefined
       ? this.#engine.versionOf(this.slot, request.key)
@@ -193,6 +191,7 @@ export class SlotOwner {
   /** The log could not take the records from `fromLsn` on: they are as if they had never been appended. */
   rejected(fromLsn: number, error: KvError): void {
     if (fromLsn <= this.#startLsn) this.#startLsn = 0;
+    if (this.#forgotten !== undefined && fromLsn <= this.#forgotten.lsn) this.#forgotten = undefined;
     this.#fail(fromLsn, error);
   }
 
@@ -264,6 +263,15 @@ export class SlotOwner {
     }
   }
 
+  #answerRetry(request: WriteRequest, waiter: Waiter): boolean {
+    return answerRetry(this.#engine, this.slot, this.#pending, request, waiter, this.#forgetting);
+  }
+
+  get #forgetting(): Forgetting | undefined {
+    const { committedLsn } = this.#engine.slot(this.slot);
+    return this.#forgotten !== undefined && this.#forgotten.lsn > committedLsn ? this.#forgotten : undefined;
+  }
+
   #append(request: WriteRequest, outcome: Outcome, waiter: Waiter): void {
     const { key, hash, value, kind } = request;
     const put = kind === "put";
@@ -315,16 +323,16 @@ export class SlotOwner {
   #forgetSomeClients(besides: string): void {
     const { clientsMax } = this.#parts;
     const sessions = this.#engine.sessions(this.slot);
-    const log = this.#engine.slot(this.slot);
-    if (sessions.size <= clientsMax || log.committedLsn < this.#forgetLsn) return;
+    if (sessions.size <= clientsMax || this.#forgetting !== undefined) return;
     const dropped = chooseForgotten(
       sessions,
       clientsMax,
       (id) => id === besides || this.#pending.hasClient(id),
     );
     if (dropped.length === 0) return;
-    this.#forgetLsn = log.lastLsn + 1;
-    this.#engine.append(forgetRecord(this.slot, this.epoch, this.#forgetLsn, dropped));
+    const record = forgetRecord(this.slot, this.epoch, this.#engine.slot(this.slot).lastLsn + 1, dropped);
+    this.#engine.append(record);
+    this.#forgotten = { lsn: record.lsn, ids: new Set(dropped), largest: record.clientId };
   }
 
   #unavailable(): KvError {

@@ -82,8 +82,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "no dedupe",
     file: "core/replication/slot_owner.ts",
-    find: 'if (request.clientId !== "" && answerRetry(',
-    replace: 'if (request.clientId === "never" && answerRetry(',
+    find: 'if (request.clientId !== "" && this.#answerRetry(',
+    replace: 'if (request.clientId === "never" && this.#answerRetry(',
     why: "a retried write takes effect twice",
   },
   {

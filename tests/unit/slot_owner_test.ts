@@ -113,3 +113,33 @@ Deno.test("slot owner: held it takes no writes, closed it cannot say what became
   assertEquals(answers, ["unavailable", "outcome-unknown", "unavailable"]);
   await engine.close();
 });
+
+Deno.test("slot owner: a client that is being forgotten is refused before that is committed, and the one that writes stays", async () => {
+  const { engine, owner } = await newOwner(4);
+  const answers: string[] = [];
+  const client = (n: number) => `client-${n}`.padEnd(16, "-");
+  for (const n of [0, 1, 2, 3, 4]) {
+    owner.write(put(1, { clientId: client(n) }), collect(answers));
+    await nextGroup(engine);
+  }
+  answers.length = 0;
+  // Too many: the oldest go with the record that comes before this write, but not the client that writes.
+  owner.write(put(2, { clientId: client(0) }), collect(answers));
+  owner.write(put(1, { clientId: client(0), retry: true }), collect(answers));
+  owner.write(put(2, { clientId: client(1) }), collect(answers));
+  owner.write(put(1, { clientId: client(1), retry: true }), collect(answers));
+  assertEquals(answers.map((answer) => answer.split(" ")[0]), [
+    `${Outcome.Created}`,
+    "client-forgotten",
+    `${Outcome.Updated}`,
+  ]);
+  await nextGroup(engine);
+  owner.write(put(1, { clientId: client(0), retry: true }), collect(answers));
+  owner.write(put(1, { clientId: client(1), retry: true }), collect(answers));
+  assertEquals(answers.slice(3).map((answer) => answer.split(" ")[0]), [
+    `${Outcome.Updated}`,
+    `${Outcome.Created}`,
+    "outcome-unknown",
+  ]);
+  await engine.close();
+});
