@@ -24,9 +24,11 @@ export class InSyncSet {
   }
 
   /** The effective set, the owner included; another array whenever it changes. */
-  members: readonly NodeRef[] = [];
+  members: readonly NodeRef[];
 
-  constructor(private readonly self: NodeRef) {}
+  constructor(private readonly self: NodeRef) {
+    this.members = [self];
+  }
 
   /** Without the owner. */
   get effective(): readonly Follower[] {
