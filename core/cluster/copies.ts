@@ -48,6 +48,8 @@ export class Copies {
     rings: RingKeeper,
     config: Config,
     world: World,
+    /** Told when a slot has begun to be served. */
+    began: () => void,
   ) {
     const { clock, random, transport, log } = world;
     const master = new MasterCalls(transport, rings, self);
@@ -70,7 +72,16 @@ export class Copies {
     const recent = new RecentRecords(RECENT_BYTES_MAX);
     const { replicas } = this;
     const replicator = this.#replicator;
-    this.slots = new SlotTable({ ...shared, msn, recent, clientsMax, minInSync, replicas, replicator });
+    this.slots = new SlotTable({
+      ...shared,
+      msn,
+      recent,
+      clientsMax,
+      minInSync,
+      replicas,
+      replicator,
+      began,
+    });
     this.#watch = new OwnerWatch(clock, ring, (ref) => master.suspect(ref, true));
   }
 

@@ -108,8 +108,15 @@ export class DataNode {
     });
     try {
       if (this.#stopping !== undefined) throw stoppedEarly();
-      this.#copies = new Copies(this.#engine, this.self, settings.msn, this.#rings, config, world);
-      this.#engine.onDurable(() => this.#lookWhetherReady());
+      this.#copies = new Copies(
+        this.#engine,
+        this.self,
+        settings.msn,
+        this.#rings,
+        config,
+        world,
+        () => this.#lookWhetherReady(),
+      );
       this.#engine.onFailure((error) => this.#fail(error));
       this.#rings.onRing((ring) => this.#adopt(ring));
       this.#listener = await transport.listen(address, (services) => this.#bind(services));

@@ -25,6 +25,8 @@ export interface OwnerParts {
   readonly recent: RecentRecords;
   readonly clientsMax: number;
   readonly minInSync: number;
+  /** Told when an owner has begun to serve. */
+  readonly began: () => void;
 }
 
 /**
@@ -213,6 +215,7 @@ export class SlotOwner {
     this.#why = "";
     // Even below minInSync: it may have been acknowledged in an earlier epoch.
     this.#commit(this.#startLsn);
+    this.#parts.began();
     return true;
   }
 

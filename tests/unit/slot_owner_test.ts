@@ -18,7 +18,11 @@ async function newOwner(clientsMax = 10) {
   const promises = new Promises(clock, [0, 0, 0]);
   const recent = new RecentRecords(1000);
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
-  const owner = new SlotOwner({ self, engine, clock, promises, recent, clientsMax, minInSync: 1 }, SLOT, 1);
+  const owner = new SlotOwner(
+    { self, engine, clock, promises, recent, clientsMax, minInSync: 1, began: () => {} },
+    SLOT,
+    1,
+  );
   engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
