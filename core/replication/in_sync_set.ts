@@ -80,6 +80,11 @@ export class InSyncSet {
     this.#lease();
   }
 
+  voidPromises(): void {
+    for (const follower of this.#followers) follower.promisedUntilMs = follower.promisedUntilWallMs = 0;
+    this.#lease();
+  }
+
   #changed(): void {
     this.#effective = this.#followers.filter((follower) => follower.counts);
     this.members = [this.self, ...this.#effective.map(({ ref }) => ref)];

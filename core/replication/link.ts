@@ -118,6 +118,11 @@ export class Link implements Incoming<ReplicateReply> {
     this.#askAgain();
   }
 
+  /** Answers to what was sent so far do not count. */
+  voidHeartbeats(): void {
+    this.#unanswered.clear();
+  }
+
   #beat(): void {
     if (this.#outgoing === undefined || this.#slots.size === 0) return;
     const { clock, engine } = this.parts;

@@ -17,6 +17,8 @@ const DOWN_MS = 200;
 const WAKE_MS = 5;
 /** How long writes to a slot are held off for its hand-over. */
 const HOLD_MS = 100;
+/** The clocks have parted: the machine was suspended, and its monotonic clock stood still; or the wall clock was set. */
+const CLOCKS_APART_MS = 50;
 /** After a hand-over that did not come about. */
 const HAND_OVER_AGAIN_MS = 1000;
 
@@ -40,6 +42,8 @@ export class Replicator {
   #cancelHeartbeat: Cancel | undefined;
   #cancelWake: Cancel | undefined;
   #proposing = false;
+  /** Of the monotonic clock, at the last heartbeat. */
+  #wallAheadMs: number | undefined;
   #stopped = false;
 
   constructor(private readonly parts: ReplicatorParts) {
@@ -109,7 +113,11 @@ export class Replicator {
   }
 
   #beat(): void {
-    const nowMs = this.parts.clock.monotonicMs();
+    const { clock } = this.parts;
+    const nowMs = clock.monotonicMs();
+    const wallAheadMs = clock.wallMs() - nowMs;
+    if (Math.abs(wallAheadMs - (this.#wallAheadMs ?? wallAheadMs)) > CLOCKS_APART_MS) this.#voidPromises();
+    this.#wallAheadMs = wallAheadMs;
     for (const link of this.#links.values()) link.heartbeat();
     for (const [slot, owner] of this.#owners) {
       const { lastLsn } = this.parts.engine.slot(slot);
@@ -119,6 +127,12 @@ export class Replicator {
       if (owner.state === "starting") owner.advance();
     }
     void this.#consider();
+  }
+
+  /** What was promised before counts no more, nor does what is still on its way. */
+  #voidPromises(): void {
+    for (const link of this.#links.values()) link.voidHeartbeats();
+    for (const owner of this.#owners.values()) owner.inSync.voidPromises();
   }
 
   #wake(): void {

@@ -17,7 +17,9 @@ export function differences(cluster: Cluster): string[] {
   return ring.slots.flatMap((entry, slot) => {
     if (entry.owner === undefined || !cluster.invariants.hasCopy(slot)) return [];
     const members = entry.isr.map(({ id }) => id);
-    const missing = followersOf(ring, slot, placement).filter(({ id }) => !members.includes(id));
+    // One that will never come back may still be listed for a slot that nobody else has.
+    const lives = (id: string) => cluster.invariants.liveNode(id) !== undefined;
+    const missing = followersOf(ring, slot, placement).filter(({ id }) => !members.includes(id) && lives(id));
     return [
       ...missing.map(({ id }) => `slot ${slot}: ${id} follows and is not in sync`),
       ...differencesOf(cluster, slot, members),

@@ -85,7 +85,9 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     name: "wall clock set",
     group: "clock",
     inject: ({ machines }, random) => {
-      const { clock } = random.pick(machines);
+      const { clock, process } = random.pick(machines);
+      // Nobody sets the clock of a machine that sleeps: nothing could tell it from a shorter sleep.
+      if (process?.paused) return undefined;
       clock?.wallJumps(random.pick([-3_600_000, -1000, 1000, 3_600_000]) * random.number());
       return clock && true;
     },
