@@ -263,6 +263,10 @@ export class Link implements Incoming<ReplicateReply> {
       return this.parts.wake();
     }
     if (way.kind === "snapshot") {
+      // An owner that is starting may not know yet how far its slot was committed: its snapshot would be too old.
+      if (followed.owner.state !== "serving") {
+        return followed.reset(this.parts.clock.monotonicMs() + ASK_AGAIN_MS);
+      }
       followed.phase = "snapshot";
       return this.#snapshots.add(followed, way.since);
     }
