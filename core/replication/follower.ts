@@ -22,13 +22,13 @@ export class Follower {
   progressMs: number;
   /** When it last refused the slot, such as for a full disk. */
   refusedMs = -Infinity;
-  /** When it last answered a heartbeat. */
-  heardMs: number;
+  /** When the oldest heartbeat was sent that it has not answered; undefined: there is none. */
+  askedMs: number | undefined;
   /** There is no stream to it since. */
   downSinceMs: number | undefined;
 
   constructor(readonly ref: NodeRef, nowMs: number) {
-    this.progressMs = this.heardMs = this.downSinceMs = nowMs;
+    this.progressMs = this.downSinceMs = nowMs;
   }
 
   /** Whether it is a member of the effective in-sync set. */

@@ -121,6 +121,7 @@ export class Link implements Incoming<ReplicateReply> {
   /** Answers to what was sent so far do not count. */
   voidHeartbeats(): void {
     this.#unanswered.clear();
+    for (const { follower } of this.#slots.values()) follower.askedMs = undefined;
   }
 
   #beat(): void {
@@ -128,7 +129,9 @@ export class Link implements Incoming<ReplicateReply> {
     const { clock, engine } = this.parts;
     const followed = [...this.#slots.values()];
     const number = ++this.#heartbeats;
-    this.#unanswered.set(number, { sentMs: clock.monotonicMs(), sentWallMs: clock.wallMs(), followed });
+    const sentMs = clock.monotonicMs();
+    this.#unanswered.set(number, { sentMs, sentWallMs: clock.wallMs(), followed });
+    for (const { follower } of followed) follower.askedMs ??= sentMs;
     const slots = followed.map(({ slot }) => slot);
     const epochs = followed.map(({ owner }) => owner.epoch);
     const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
@@ -166,6 +169,7 @@ export class Link implements Incoming<ReplicateReply> {
     for (const followed of this.#slots.values()) {
       followed.reset();
       followed.follower.downSinceMs ??= clock.monotonicMs();
+      followed.follower.askedMs = undefined;
     }
     log("debug", "the stream to a follower broke", { to: this.address, error: messageOf(error) });
     this.#cancelReopen = clock.after(REOPEN_MS * (0.5 + random.number()), () => this.#open());
@@ -332,14 +336,13 @@ export class Link implements Incoming<ReplicateReply> {
     const heartbeat = this.#unanswered.get(number);
     if (heartbeat === undefined) return;
     for (const earlier of this.#unanswered.keys()) if (earlier <= number) this.#unanswered.delete(earlier);
-    const nowMs = this.parts.clock.monotonicMs();
     const refused = new Map(refusedSlots.map((slot, i) => [slot, refusedEpochs[i]!]));
     const released = new Set(releasedSlots);
     for (const followed of heartbeat.followed) {
       const { owner, follower, slot } = followed;
       // The answer counts for the epoch that was named.
       if (this.#slots.get(slot) !== followed) continue;
-      follower.heardMs = nowMs;
+      follower.askedMs = undefined;
       follower.downSinceMs = undefined;
       const epoch = refused.get(slot);
       if (epoch !== undefined) {

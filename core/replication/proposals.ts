@@ -25,6 +25,8 @@ export interface Patience {
 export interface Wish {
   readonly kind: ProposalKind;
   readonly follower: Follower;
+  /** For a removal. */
+  readonly reason?: string | undefined;
 }
 
 /** The slot as its owner sees it. */
@@ -46,10 +48,10 @@ export function faultOf(
   nowMs: number,
   patience: Patience,
 ): string | undefined {
-  const { unusable, downSinceMs, heardMs, progressMs, ackedLsn } = follower;
+  const { unusable, downSinceMs, askedMs, progressMs, ackedLsn } = follower;
   if (unusable) return "its copy is of no use";
   if (downSinceMs !== undefined && nowMs - downSinceMs >= patience.downMs) return "it cannot be reached";
-  if (downSinceMs === undefined && nowMs - heardMs >= patience.silentMs) return "it answers no heartbeat";
+  if (askedMs !== undefined && nowMs - askedMs >= patience.silentMs) return "it answers no heartbeat";
   if (ackedLsn < lastLsn && nowMs - progressMs >= patience.stalledMs) return "it acknowledges nothing";
   return undefined;
 }
@@ -69,7 +71,10 @@ export function nextWish(
   const broken = followers.find((follower) =>
     follower.counts && faultOf(follower, lastLsn, nowMs, patience) !== undefined
   );
-  if (broken !== undefined) return { kind: ProposalKind.REMOVE, follower: broken };
+  if (broken !== undefined) {
+    const reason = faultOf(broken, lastLsn, nowMs, patience);
+    return { kind: ProposalKind.REMOVE, follower: broken, reason };
+  }
   const caughtUp = followers.find((follower) =>
     !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
     // Or nothing could be answered until it has promised.

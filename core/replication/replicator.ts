@@ -176,6 +176,14 @@ export class Replicator {
       if (wish.kind === ProposalKind.HAND_OVER && !this.#readyToHandOver(owner, wish.follower, nowMs)) {
         continue;
       }
+      if (wish.reason !== undefined) {
+        const { ref } = wish.follower;
+        this.parts.log("debug", "a copy is to leave the in-sync set", {
+          slot,
+          node: ref.id,
+          reason: wish.reason,
+        });
+      }
       // Counted in before the master is asked.
       if (wish.kind === ProposalKind.ADD) inSync.propose(wish.follower);
       proposals.push(proposalOf(slot, epoch, inSync.isrSeq, wish));

@@ -113,8 +113,8 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   set.adopt(entry(5, A), [A, B], 0);
   const [a, b] = set.followers;
   assertEquals(wish(4, 100), undefined, "there was no time to connect yet");
-  assertEquals(wish(4, 300), { kind: ProposalKind.REMOVE, follower: a! });
-  const alive = { downSinceMs: undefined, heardMs: 300, promisedUntilMs: 900, streaming: true };
+  assertEquals(wish(4, 300), { kind: ProposalKind.REMOVE, follower: a!, reason: "it cannot be reached" });
+  const alive = { downSinceMs: undefined, askedMs: undefined, promisedUntilMs: 900, streaming: true };
   for (const follower of [a!, b!]) Object.assign(follower, alive);
   assertEquals(wish(4, 400), undefined, "b has not caught up");
   b!.ackedLsn = 4;
@@ -122,7 +122,9 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   set.adopt(entry(6, A, B), [A, B], 400);
   assertEquals(wish(4, 400), { kind: ProposalKind.HAND_OVER, follower: b! });
   assertEquals(wish(5, 899), { kind: ProposalKind.HAND_OVER, follower: b! });
-  assertEquals(wish(5, 1000), { kind: ProposalKind.REMOVE, follower: a! }, "a is silent");
+  a!.askedMs = 400;
+  const silent = { kind: ProposalKind.REMOVE, follower: a!, reason: "it answers no heartbeat" };
+  assertEquals(wish(5, 1000), silent);
 });
 
 Deno.test("batch: records come back as they were", () => {
