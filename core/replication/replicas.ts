@@ -85,6 +85,9 @@ export class Replicas {
     if (session.epoch !== this.parts.promises.highest(slot)) {
       return this.#drop(slot, "a later owner is known");
     }
+    if (record.epoch > session.epoch) {
+      return this.#drop(slot, "the record is of a later epoch than its sender");
+    }
     const reason = this.#tryAppend(record);
     if (reason !== undefined) return this.#drop(slot, reason);
     if (record.kind === RecordKind.SnapshotEnd) {

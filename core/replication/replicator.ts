@@ -62,6 +62,8 @@ export class Replicator {
     this.#cancelHeartbeat ??= this.parts.clock.every(promiseMs / HEARTBEATS_PER_PROMISE, () => this.#beat());
     const wanted = new Set<string>();
     for (const [slot, owner] of owners) {
+      // Deposed, though this ring does not know it yet: its log may be another's by now.
+      if (owner.state === "closed") continue;
       this.#owners.set(slot, owner);
       owner.adopt(ring.slots[slot]!, followersOf(ring, slot, placement));
       for (const follower of owner.inSync.followers) this.#follow(ring, owner, follower, wanted);
