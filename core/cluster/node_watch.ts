@@ -11,6 +11,8 @@ const PERIOD_MS = 250;
 const DEADLINE_MS = 400;
 /** A failure that comes so much before the deadline is a broken or refused connection; others are silence. */
 const EARLY_MS = 50;
+/** An answer may have come and wait behind an alarm that is so late. */
+const LATE_MS = 100;
 /** A master that reaches less than half of those whom the coordinator hears is itself the one that is cut off. */
 const CUT_OFF_MS = 3000;
 
@@ -42,10 +44,13 @@ export class NodeWatch {
   /** What was told last by `changed`. */
   #told = "";
   #cutOffSinceMs: number | undefined;
+  #tickedMs: number;
+  /** For so long in all this process was held up. */
+  #heldUpMs = 0;
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
-    this.#leadingSinceMs = options.clock.monotonicMs();
+    this.#leadingSinceMs = this.#tickedMs = options.clock.monotonicMs();
     this.#stopTicking = options.clock.every(PERIOD_MS, () => this.#tick());
   }
 
@@ -74,7 +79,7 @@ export class NodeWatch {
 
   /** By id: the processes of the ring that are lost. */
   lost(): Map<string, Loss> {
-    const nowMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#ownMs();
     const lost = new Map<string, Loss>();
     for (const seen of this.#watched.values()) {
       if (!seen.inRing) continue;
@@ -118,7 +123,7 @@ export class NodeWatch {
   async suspect(ref: NodeRef, wasAlive: boolean): Promise<void> {
     const seen = this.#watched.get(keyOf(ref));
     if (seen === undefined) return;
-    seen.suspectedMs = this.#options.clock.monotonicMs();
+    seen.suspectedMs = this.#ownMs();
     if (wasAlive) seen.metAlive = true;
     await this.#inspect(seen);
     this.#tell();
@@ -127,17 +132,25 @@ export class NodeWatch {
   /** This master has for long not reached most of those whom the coordinator hears. */
   get cutOff(): boolean {
     const since = this.#cutOffSinceMs;
-    return since !== undefined && this.#options.clock.monotonicMs() - since >= CUT_OFF_MS;
+    return since !== undefined && this.#ownMs() - since >= CUT_OFF_MS;
+  }
+
+  /** Time as far as this process ran: what it slept through, it has not seen others be silent. */
+  #ownMs(): number {
+    return this.#options.clock.monotonicMs() - this.#heldUpMs;
   }
 
   #tick(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#heldUpMs += Math.max(0, nowMs - this.#tickedMs - PERIOD_MS);
+    this.#tickedMs = nowMs;
     for (const seen of this.#watched.values()) {
       if (!seen.asking) void this.#inspectInTurn(seen);
     }
     const registered = [...this.#watched.values()].filter((seen) => seen.registered);
     const failing = registered.filter(({ failingSinceMs }) => failingSinceMs !== undefined);
     if (failing.length * 2 <= registered.length) this.#cutOffSinceMs = undefined;
-    else this.#cutOffSinceMs ??= this.#options.clock.monotonicMs();
+    else this.#cutOffSinceMs ??= this.#ownMs();
     this.#tell();
   }
 
@@ -152,14 +165,17 @@ export class NodeWatch {
     const { clock, transport } = this.#options;
     const { ref, address } = seen;
     const startMs = clock.monotonicMs();
+    const startOwnMs = this.#ownMs();
     try {
       const { stuck, unusable } = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
       const answer = { ref, stuck, unusable: new Set(unusable) };
       Object.assign(seen, { answer, metAlive: true, failingSinceMs: undefined, broken: false });
       return answer;
     } catch (error) {
-      const early = clock.monotonicMs() - startMs < DEADLINE_MS - EARLY_MS;
-      seen.failingSinceMs ??= startMs;
+      const tookMs = clock.monotonicMs() - startMs;
+      if (tookMs > DEADLINE_MS + LATE_MS) return undefined;
+      const early = tookMs < DEADLINE_MS - EARLY_MS;
+      seen.failingSinceMs ??= startOwnMs;
       seen.broken = early && error instanceof KvError &&
         (error.code === "unreachable" || error.code === "refused");
       return undefined;

@@ -1,0 +1,81 @@
+/** Whom the active master takes for lost, and that it does not blame others for its own sleep. */
+
+import { assertEquals } from "@std/assert";
+import { NodeWatch } from "../../core/cluster/node_watch.ts";
+import { cluster } from "../../core/rpc/methods.ts";
+import { SimClock } from "../sim/world/clock.ts";
+import { SeededRandom } from "../sim/world/random.ts";
+import { SimProcess } from "../sim/world/scheduler.ts";
+import { ringOf, World } from "./client_world.ts";
+
+const NODES = ["d1", "d2"].map((id, i) => ({
+  ref: { id, incarnation: 1 },
+  address: `${id}:1`,
+  label: i,
+  leaving: false,
+}));
+const RING = ringOf(1, NODES, (slot) => NODES[slot % NODES.length]);
+const REGISTERED = NODES.map(({ ref, address }) => ({ ref, address, path: address, version: 0 }));
+
+/** A master that has met two nodes. */
+async function watching() {
+  const world = new World();
+  const [master, ...nodes] = ["m1", ...NODES.map(({ ref }) => ref.id)].map((name) =>
+    new SimProcess(world.scheduler, name)
+  );
+  for (const [i, { address }] of NODES.entries()) {
+    await world.transport(nodes[i]!).listen(address, (services) => {
+      services.unary(cluster.inspect, () => ({ stuck: false, unusable: [], ringVersion: 1, notServed: [] }));
+    });
+  }
+  const clock = new SimClock(master!, new SeededRandom("clock"));
+  /** Everybody who was ever taken for lost. */
+  const lost = new Set<string>();
+  const watch = new NodeWatch({
+    clock,
+    transport: world.transport(master!),
+    changed: () => [...watch.lost().keys()].forEach((id) => lost.add(id)),
+  });
+  watch.follow(RING, REGISTERED);
+  await world.runMs(1000);
+  assertEquals([...watch.known().keys()], ["d1", "d2"]);
+  return { world, watch, master: master!, nodes, lost };
+}
+
+Deno.test("a node that stops for longer than a promise is taken for lost, and only that one", async () => {
+  const { world, watch, nodes } = await watching();
+  nodes[0]!.pause();
+  await world.runMs(2000);
+  assertEquals([...watch.lost()], [["d1", "dead"]]);
+  nodes[0]!.resume();
+  await world.runMs(1000);
+  assertEquals([...watch.lost()], []);
+});
+
+Deno.test("a master that was stopped itself takes nobody for lost", async () => {
+  const { world, watch, master, lost } = await watching();
+  for (const pausedMs of [450, 700, 1000, 2000, 5000]) {
+    // While questions are under way. An event loop looks at the time before it looks for answers.
+    world.network.onMessage = ({ reply }) => reply || master.pause();
+    world.network.settings.latencyMsMin = 400;
+    await world.runUntil(() => master.paused);
+    world.network.onMessage = undefined;
+    await world.runMs(pausedMs);
+    world.network.settings.latencyMsMin = 1;
+    master.resume();
+    await world.runMs(1013);
+    assertEquals([[...lost], watch.cutOff], [[], false], `after ${pausedMs} ms`);
+  }
+});
+
+Deno.test("a master that is held up now and then still finds the node that is silent", async () => {
+  const { world, watch, master, nodes } = await watching();
+  nodes[1]!.pause();
+  for (let i = 0; i < 20; i++) {
+    master.pause();
+    await world.runMs(150);
+    master.resume();
+    await world.runMs(250);
+  }
+  assertEquals([...watch.lost()], [["d2", "dead"]]);
+});
