@@ -28,6 +28,7 @@ export interface ScannedSegment {
   readonly broken: Broken[];
   /** Where the segment begins and ends in the node's log. */
   readonly start: number;
+  /** Without the zeros behind the last group. */
   readonly end: number;
   /** The highest mark found: the log was known to be synced up to here; 0 when there is none. */
   readonly synced: number;
@@ -52,7 +53,7 @@ export function scanSegment(
     records: scan.records,
     broken: scan.broken,
     start,
-    end: start + bytes.length,
+    end: start + scan.end,
     synced: scan.synced,
   };
 }
@@ -70,6 +71,8 @@ class SegmentScan {
   readonly records: ScannedRecord[] = [];
   readonly broken: Broken[] = [];
   synced = 0;
+  /** Where the log ends in this segment; what follows is zeros, by which the file was made longer ahead of the log. */
+  end = 0;
   /** Records of the present group still to come; undefined when its header was lost. */
   #left: number | undefined = 0;
   /** The first broken range of the present group, which answers for the records that the group lacks. */
@@ -84,12 +87,21 @@ class SegmentScan {
 
   run(): void {
     let at = 0;
-    while (at < this.buffer.bytes.length) {
+    while (at < this.buffer.bytes.length && !this.#onlyZeros(at)) {
       const end = this.#frame(at);
       if (end !== undefined) at = end;
       else at = this.#skip(at);
     }
+    this.end = at;
     this.#endGroup();
+  }
+
+  /** Whether the log ends at `at`: within a group it cannot. */
+  #onlyZeros(at: number): boolean {
+    if (this.#left !== undefined && this.#left > 0) return false;
+    const { bytes } = this.buffer;
+    while (at < bytes.length && bytes[at] === 0) at++;
+    return at === bytes.length;
   }
 
   /** Takes the valid frame at `at`; returns where it ends. */

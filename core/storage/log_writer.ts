@@ -4,6 +4,11 @@ import { type Buffer, bufferOf, encodeRecord, recordBytes } from "./log_record.t
 import type { LogRecord } from "./record.ts";
 
 const KEPT_BUFFER_BYTES = 1 << 20;
+/**
+ * A segment is made longer, by zeros that take no room yet, in steps of this or of a whole segment: the sync of a group
+ * that does not change the length of the file has less to do, as a rule nothing but to write the group.
+ */
+const STEP_BYTES_MAX = 1 << 20;
 
 /** Path of the segment in the log's folder. */
 export function segmentPath(folder: string, segment: number): string {
@@ -33,6 +38,9 @@ export class LogWriter {
    * process's own may only have been read from the page cache, until a checkpoint does without them.
    */
   #vouching = false;
+  /** Length of the file; what is behind `#position` is zeros. #position - #start <= #fileBytes */
+  #fileBytes = 0;
+  readonly #stepBytes: number;
 
   /**
    * Begins `segment`, a new file, at `position` of the log. `synced`: how far what stands before it is known to be on
@@ -45,8 +53,10 @@ export class LogWriter {
     segment: number,
     position: number,
     synced: number,
+    segmentBytes: number,
   ) {
     this.#segment = segment;
+    this.#stepBytes = Math.min(STEP_BYTES_MAX, segmentBytes);
     this.#start = this.#position = position;
     this.#synced = synced;
     this.#file = disk.open(segmentPath(folder, segment), "new");
@@ -83,10 +93,12 @@ export class LogWriter {
     for (const record of records) at = encodeRecord(record, buffer, at, salt, position + at);
     const offset = position - this.#start;
     try {
+      this.#makeRoom(offset + bytes);
       this.#file.write(buffer.bytes.subarray(0, bytes), offset);
     } catch (error) {
       // Synced, or after a power loss parts of this group could pass for parts of the next one at its place.
       this.#file.truncate(offset);
+      this.#fileBytes = offset;
       this.#file.syncNow();
       throw error;
     }
@@ -116,12 +128,20 @@ export class LogWriter {
     this.disk.syncFolder(this.folder);
     this.#file.close();
     this.#file = file;
+    this.#fileBytes = 0;
     this.#segment++;
     this.#start = this.#position;
   }
 
   close(): void {
     this.#file.close();
+  }
+
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#fileBytes) return;
+    const fileBytes = Math.ceil(bytes / this.#stepBytes) * this.#stepBytes;
+    this.#file.truncate(fileBytes);
+    this.#fileBytes = fileBytes;
   }
 
   #bufferFor(bytes: number): Buffer {

@@ -8,7 +8,7 @@ import { loadCheckpoint } from "./load.ts";
 import { listSegments, readLog } from "./log_read.ts";
 import { LogWriter, segmentPath } from "./log_writer.ts";
 import { decodeManifest, type Manifest } from "./manifest.ts";
-import type { EngineOptions } from "./options.ts";
+import type { EngineLimits, EngineOptions } from "./options.ts";
 import { Places } from "./places.ts";
 import { replay } from "./replay.ts";
 import { readWhole } from "./replace_file.ts";
@@ -55,11 +55,11 @@ export function openIdentity(options: EngineOptions): { identity: Identity; mani
 
 /** Loads the checkpoint, replays the log behind it, and begins a new segment. */
 export function recover(
-  options: EngineOptions & { readonly cacheBytesMax: number },
+  options: EngineOptions & Pick<EngineLimits, "cacheBytesMax" | "segmentBytes">,
   identity: Identity,
   manifest: Manifest,
 ): Recovered {
-  const { disk, folder, log } = options;
+  const { disk, folder, log, segmentBytes } = options;
   const { salt, settings } = identity;
   const places = new Places();
   const slots = Array.from({ length: settings.msn }, (_, slot) => new SlotState(slot, places));
@@ -76,7 +76,8 @@ export function recover(
   }
   // The new segment begins where the torn tail did, which is cut off thereby: see `readLog`.
   const segment = Math.max(manifest.segment, ...listSegments(disk, logFolder)) + 1;
-  const writer = new LogWriter(disk, logFolder, salt, segment, tornAt ?? read.end, read.synced);
+  const begin = tornAt ?? read.end;
+  const writer = new LogWriter(disk, logFolder, salt, segment, begin, read.synced, segmentBytes);
   return {
     slots,
     files,

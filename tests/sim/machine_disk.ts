@@ -44,8 +44,7 @@ export class MachineDisk implements DiskTrouble {
 
   /** Leaves so many bytes of room; undefined: as much as it likes. */
   full(roomBytes: number | undefined): void {
-    const used = this.#disk.paths().reduce((sum, path) => sum + this.#disk.content(path).length, 0);
-    this.#disk.faults.capacityBytes = roomBytes === undefined ? Infinity : used + roomBytes;
+    this.#disk.faults.capacityBytes = roomBytes === undefined ? Infinity : this.#disk.usedBytes() + roomBytes;
   }
 
   /**

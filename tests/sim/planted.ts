@@ -47,15 +47,15 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a torn tail taken for good",
     file: "core/storage/recovery.ts",
-    find: "tornAt ?? read.end, read.synced",
+    find: "begin, read.synced",
     replace: "read.end, read.end",
     why: "the next start finds broken records below what it takes for synced",
   },
   {
     name: "a start that takes the page cache for the disk",
     file: "core/storage/recovery.ts",
-    find: "tornAt ?? read.end, read.synced",
-    replace: "tornAt ?? read.end, tornAt ?? read.end",
+    find: "begin, read.synced",
+    replace: "begin, begin",
     why: "what was read back, and never synced, is gone after the next power loss and taken for damage",
   },
   {

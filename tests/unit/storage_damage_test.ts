@@ -6,6 +6,7 @@ import { snapshotBegin, snapshotEnd, snapshotKeep, snapshotPut } from "./storage
 import {
   commitAll,
   FOLDER,
+  logEnd,
   type LogLine,
   openOn,
   put,
@@ -79,7 +80,7 @@ async function usedDisk(): Promise<{ disk: SimDisk; truth: (string | undefined)[
     put(engine, 1, "key1", "behind");
   });
   const newest = disk.paths().findLast((each) => folderOf(each) === "log")!;
-  const marksAt = disk.content(newest).length;
+  const marksAt = logEnd(disk, newest);
   quiet(clock);
   return { disk: disk.kill(), truth: bySlot(engine), marksAt };
 }
@@ -158,7 +159,7 @@ Deno.test("storage: every truncation below what was known to be synced is found 
   const lsns = Array.from({ length: SETTINGS.msn }, (_, slot) => engine.slot(slot).lastLsn);
   const killed = stuck.kill();
   const path = killed.paths().find((each) => folderOf(each) === "log")!;
-  for (let size = 0; size < killed.content(path).length; size++) {
+  for (let size = 0; size < logEnd(killed, path); size++) {
     const copy = killed.copy();
     copy.open(path, "never").truncate(size);
     const reopened = await openOn(copy);
@@ -181,7 +182,7 @@ Deno.test("storage: a truncated segment before the last one is damage", async ()
   const killed = disk.kill();
   const segments = killed.paths().filter((each) => folderOf(each) === "log");
   assert(segments.length > 1, "the run made one segment only");
-  for (let size = 0; size < killed.content(segments[0]!).length; size += 5) {
+  for (let size = 0; size < logEnd(killed, segments[0]!); size += 5) {
     const { damaged } = await openHarmed(
       killed,
       truth,
@@ -234,7 +235,7 @@ Deno.test("storage: a lost truncation is noticed", async () => {
   put(engine, 1, "key", "to be cut");
   await next;
   const path = disk.paths().find((each) => folderOf(each) === "log")!;
-  const at = disk.content(path).length;
+  const at = logEnd(disk, path);
   next = durable();
   engine.append(recordFor(engine, 1, { kind: RecordKind.Truncate, lsn: 0, epoch: 0 }));
   await next;

@@ -132,8 +132,7 @@ Deno.test("storage: a group that the disk has no room for was never there", asyn
   run.put(1, "a", "1");
   await run.durable();
   const before = contentOf(engine);
-  disk.faults.capacityBytes = [...disk.paths()].reduce((sum, path) => sum + disk.content(path).length, 0) +
-    100;
+  disk.faults.capacityBytes = disk.usedBytes() + 100;
   const rejected: [number, number, string][] = [];
   engine.onRejected((slot, fromLsn, { code }) => rejected.push([slot, fromLsn, code]));
   put(engine, 1, "a", "x".repeat(200));
@@ -161,9 +160,8 @@ Deno.test("storage: no power loss brings parts of a rejected group back", async 
   const { engine } = run;
   run.put(1, "a", "1");
   await run.durable();
-  const used = disk.paths().reduce((sum, path) => sum + disk.content(path).length, 0);
   // Two records of the group fit, the third does not; the next group ends where the second record began.
-  disk.faults.capacityBytes = used + 250;
+  disk.faults.capacityBytes = disk.usedBytes() + 250;
   const rejection = new Promise<void>((resolve) => engine.onRejected(() => resolve()));
   for (const value of ["x", "y", "z".repeat(200)]) put(engine, 1, "a", value);
   await rejection;

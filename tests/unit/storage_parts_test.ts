@@ -3,8 +3,9 @@ import { ByteWriter } from "../../core/storage/byte_io.ts";
 import { crc32 } from "../../core/storage/crc.ts";
 import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
-import { bufferOf, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
+import { bufferOf, commitMark, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
 import { scanSegment } from "../../core/storage/log_scan.ts";
+import { LogWriter, segmentPath } from "../../core/storage/log_writer.ts";
 import { KeyIndex } from "../../core/storage/key_index.ts";
 import { decodeManifest } from "../../core/storage/manifest.ts";
 import { Places } from "../../core/storage/places.ts";
@@ -70,6 +71,43 @@ Deno.test("log: a frame is valid at its own place and in its own folder alone", 
   misplaced.set(bytes.subarray(GROUP_HEAD_BYTES), GROUP_HEAD_BYTES + 16);
   const moved = scanSegment(misplaced, "f", 1000, SALT);
   assertEquals([moved.records, moved.broken.length, moved.broken[0]!.lost], [[], 1, 1]);
+});
+
+Deno.test("log: a segment ends where only zeros follow, but not within a group", () => {
+  const bytes = segmentWith(new Uint8Array(9), 1000);
+  const padded = new Uint8Array(bytes.length + 500);
+  padded.set(bytes);
+  const { records, broken, end } = scanSegment(padded, "f", 1000, SALT);
+  assertEquals([records.length, broken, end], [1, [], 1000 + bytes.length]);
+  for (let size = 1; size < bytes.length - 9; size++) {
+    const torn = scanSegment(padded.fill(0, size), "f", 1000, SALT);
+    assertEquals([torn.records, torn.broken.length], [[], 1], `only ${size} bytes were written`);
+    padded.set(bytes);
+  }
+  padded[padded.length - 1] = 1;
+  const stray = scanSegment(padded, "f", 1000, SALT);
+  assertEquals([stray.records.length, stray.broken[0]!.offset, stray.end], [
+    1,
+    bytes.length,
+    1000 + padded.length,
+  ]);
+});
+
+Deno.test("log: a segment grows in steps, and begins again where a full disk has cut it", () => {
+  const disk = new SimDisk(new TestClock(), seeded(1));
+  disk.makeFolder("d");
+  const writer = new LogWriter(disk, "d", SALT, 1, 0, 0, 400);
+  const sizes = Array.from({ length: 5 }, () => {
+    writer.write([commitMark(1, 1, 1)]);
+    return disk.content(segmentPath("d", 1)).length;
+  });
+  assertEquals([sizes, writer.position], [[400, 400, 400, 400, 800], 440]);
+  disk.faults.capacityBytes = disk.usedBytes() + 10;
+  assertThrows(() => writer.write([commitMark(1, 1, 1)]), Error, "no space");
+  assertEquals([disk.content(segmentPath("d", 1)).length, writer.position], [440, 440]);
+  disk.faults.capacityBytes = Infinity;
+  writer.write([commitMark(1, 1, 1)]);
+  assertEquals(scanSegment(disk.content(segmentPath("d", 1)), "f", 0, SALT).records.length, 6);
 });
 
 Deno.test("log: frames inside a value are no frames", () => {

@@ -2,6 +2,7 @@ import { assert } from "@std/assert";
 import type { Cancel, Clock, Random } from "../../core/platform/ports.ts";
 import { fnv1a32Binary } from "../../core/ring/hash.ts";
 import { Engine, type EngineLimits, type LogRecord, RecordKind } from "../../core/storage/engine.ts";
+import { scanSegment } from "../../core/storage/log_scan.ts";
 import type { SimDisk } from "../sim/world/disk.ts";
 
 /** Sleeping takes no time but moves the clock; timers fire when the test says so. */
@@ -91,6 +92,13 @@ export function openOn(
     settings: SETTINGS,
     limits: { ...LIMITS, ...limits },
   });
+}
+
+/** Where the log ends in the segment: behind it are zeros, see `LogWriter`. */
+export function logEnd(disk: SimDisk, path: string): number {
+  const { salt } = JSON.parse(textOf(disk.content(`${FOLDER}/identity.json`)));
+  const { start, end } = scanSegment(disk.content(path), path, 0, salt);
+  return end - start;
 }
 
 export const bytesOf = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));

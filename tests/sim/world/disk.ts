@@ -168,9 +168,14 @@ export class SimDisk implements Disk {
   }
 
   freeBytes(): number {
+    return Math.max(0, this.faults.capacityBytes - this.usedBytes());
+  }
+
+  /** Bytes that the files take. */
+  usedBytes(): number {
     let used = 0;
-    for (const inode of new Set(this.#shown.values())) used += inode.size;
-    return Math.max(0, this.faults.capacityBytes - used);
+    for (const inode of new Set(this.#shown.values())) used += inode.usedBytes;
+    return used;
   }
 
   /** Counts a change about to be made; throws when the power goes off. */
@@ -226,7 +231,7 @@ class SimFile implements DiskFile {
   }
 
   write(bytes: Uint8Array, offset: number): void {
-    const grows = Math.max(0, offset + bytes.length - this.inode.size);
+    const grows = Math.max(0, offset + bytes.length - this.inode.usedBytes);
     const room = this.disk.freeBytes();
     const fits = grows <= room ? bytes.length : Math.max(0, bytes.length - (grows - room));
     this.disk.change(this.path);

@@ -13,9 +13,12 @@ export class SimInode {
   #shown = new Uint8Array(0);
   #stable = new Uint8Array(0);
   #changes: Change[] = [];
+  /** What lies behind was never written and takes no room. */
+  #usedBytes = 0;
 
   static of(content: Uint8Array): SimInode {
     const inode = new SimInode();
+    inode.#usedBytes = content.length;
     inode.#shown = content.slice();
     inode.#stable = content.slice();
     return inode;
@@ -25,6 +28,10 @@ export class SimInode {
     return this.#shown.length;
   }
 
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
   get shown(): Uint8Array {
     return this.#shown;
   }
@@ -32,12 +39,14 @@ export class SimInode {
   write(bytes: Uint8Array, offset: number): void {
     const change: Change = { kind: "write", offset, bytes: bytes.slice() };
     this.#shown = applied(this.#shown, change);
+    this.#usedBytes = Math.max(this.#usedBytes, offset + bytes.length);
     this.#changes.push(change);
   }
 
   truncate(size: number): void {
     const change: Change = { kind: "truncate", size };
     this.#shown = applied(this.#shown, change);
+    this.#usedBytes = Math.min(this.#usedBytes, size);
     this.#changes.push(change);
   }
 
