@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter } from "../../core/storage/byte_io.ts";
 import { crc32 } from "../../core/storage/crc.ts";
+import { BLOCK_BYTES, BlockCache } from "../../core/storage/block_cache.ts";
 import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
 import { bufferOf, commitMark, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
@@ -234,4 +235,30 @@ Deno.test("key index: equals a Map through adding, removing and growing", () => 
   }
   const found = [...index.rows()].map((row): [string, number] => [places.key(row), row]);
   assertEquals(new Map(found), twin);
+});
+
+Deno.test("block cache: gives back what was put, keeps no more than it may, and spares what is used", () => {
+  const random = seeded(3);
+  const cache = new BlockCache(50 * BLOCK_BYTES);
+  const put = new Map<string, Uint8Array>();
+  const memory = new Set<Uint8Array>();
+  for (let i = 0; i < 20_000; i++) {
+    const [file, number] = [random.below(3), random.below(100)];
+    const found = cache.get(file, number);
+    if (found !== undefined) {
+      assert(found === put.get(`${file} ${number}`));
+      continue;
+    }
+    const block = cache.take();
+    for (const [key, bytes] of put) if (bytes === block) put.delete(key);
+    memory.add(block);
+    put.set(`${file} ${number}`, block);
+    cache.put(file, number, block);
+  }
+  const held = Array.from({ length: 300 }, (_, i) => cache.get(Math.floor(i / 100), i % 100));
+  assertEquals([held.filter(Boolean).length, memory.size], [50, 51]);
+  for (let i = 0; i < 49; i++) cache.put(9, i, cache.take());
+  const used = [0, 1].map((number) => cache.get(9, number));
+  for (let i = 100; i < 140; i++) cache.put(9, i, cache.take());
+  assertEquals([0, 1].map((number) => cache.get(9, number)), used);
 });
