@@ -1,28 +1,21 @@
 import { type LogRecord, noteVersion, RecordKind } from "./record.ts";
+import { Results, type WriteResult } from "./results.ts";
 import type { SavedSessions } from "./session_bytes.ts";
 
-/** What a write was answered. */
-export interface WriteResult {
-  /** The version answered: the record's LSN, or for a write that changed nothing the present value's. */
-  readonly lsn: number;
-  readonly epoch: number;
-  /** A proto Outcome. */
-  readonly outcome: number;
-}
+export type { WriteResult } from "./results.ts";
 
 export interface ClientSession {
   /** Results below are gone: a retry of such a sequence has an unknown outcome. */
   readonly lowestUnfinished: number;
   /** LSN of its last record; after a restart or a snapshot that of its last result. Tells which clients are idle. */
   readonly lastLsn: number;
-  /** By sequence; may still hold some below `lowestUnfinished`. */
-  readonly results: ReadonlyMap<number, WriteResult>;
 }
 
 interface Session extends ClientSession {
   lowestUnfinished: number;
   lastLsn: number;
-  readonly results: Map<number, WriteResult>;
+  /** None below `lowestUnfinished`. */
+  readonly results: Results;
 }
 
 export const CLIENT_ID_BYTES = 16;
@@ -65,14 +58,17 @@ export class ClientSessions {
     if (record.kind === RecordKind.Forget) return this.#forget(record);
     let session = this.#clients.get(record.clientId);
     if (session === undefined) {
-      session = { lowestUnfinished: 0, lastLsn: 0, results: new Map() };
+      session = { lowestUnfinished: 0, lastLsn: 0, results: new Results() };
       this.#clients.set(record.clientId, session);
     }
     const { epoch, outcome } = record;
     const lsn = record.kind === RecordKind.Note ? noteVersion(record.value) : record.lsn;
     session.lastLsn = record.lsn;
-    if (record.sequence > 0) session.results.set(record.sequence, { lsn, epoch, outcome });
-    if (record.lowestUnfinished > session.lowestUnfinished) raiseLowest(session, record.lowestUnfinished);
+    const asked = record.sequence > 0 && record.sequence >= session.lowestUnfinished;
+    if (asked) session.results.set(record.sequence, { lsn, epoch, outcome });
+    if (record.lowestUnfinished <= session.lowestUnfinished) return;
+    session.lowestUnfinished = record.lowestUnfinished;
+    session.results.dropBelow(record.lowestUnfinished);
   }
 
   /** Becomes what a checkpoint or a snapshot holds. */
@@ -80,9 +76,12 @@ export class ClientSessions {
     this.#forgotten = forgotten;
     this.#clients.clear();
     for (const [id, lowestUnfinished, saved] of clients) {
-      const results = new Map(saved);
+      const results = new Results();
       let lastLsn = 0;
-      for (const { lsn } of results.values()) lastLsn = Math.max(lastLsn, lsn);
+      for (const [sequence, result] of saved) {
+        results.set(sequence, result);
+        lastLsn = Math.max(lastLsn, result.lsn);
+      }
       this.#clients.set(id, { lowestUnfinished, lastLsn, results });
     }
   }
@@ -91,8 +90,7 @@ export class ClientSessions {
   *saved(): Generator<[clientId: string, lowestUnfinished: number, results: [number, WriteResult][]]> {
     for (const id of [...this.#clients.keys()].sort()) {
       const session = this.#clients.get(id)!;
-      const results = [...session.results].filter(([sequence]) => sequence >= session.lowestUnfinished);
-      yield [id, session.lowestUnfinished, results.sort((a, b) => a[0] - b[0])];
+      yield [id, session.lowestUnfinished, session.results.entries()];
     }
   }
 
@@ -101,14 +99,5 @@ export class ClientSessions {
       this.#clients.delete(String.fromCharCode(...record.value.subarray(i, i + CLIENT_ID_BYTES)));
     }
     if (record.clientId > this.#forgotten) this.#forgotten = record.clientId;
-  }
-}
-
-/** Results come nearly in order of sequence, so the old ones stand at the front; stragglers are dropped later. */
-function raiseLowest(session: Session, lowest: number): void {
-  session.lowestUnfinished = lowest;
-  for (const sequence of session.results.keys()) {
-    if (sequence >= lowest) break;
-    session.results.delete(sequence);
   }
 }

@@ -13,7 +13,8 @@ import { fnv1a32Binary } from "../../core/ring/hash.ts";
 import { Engine, RecordKind } from "../../core/storage/engine.ts";
 
 const MSN = 137;
-const CLIENT = "bench-client-id!";
+/** Another one for each process, as with clients: sequences begin at 1. */
+const CLIENT = String(Deno.pid).padStart(16, "c");
 
 const flags = parseArgs(Deno.args, { string: ["seconds", "keys", "dir", "part"], boolean: ["json"] });
 const seconds = Number(flags.seconds ?? 5);

@@ -11,6 +11,7 @@ import { KeyIndex } from "../../core/storage/key_index.ts";
 import { decodeManifest } from "../../core/storage/manifest.ts";
 import { Places } from "../../core/storage/places.ts";
 import { RecordKind } from "../../core/storage/record.ts";
+import { Results } from "../../core/storage/results.ts";
 import { type Choose, SimDisk } from "../sim/world/disk.ts";
 import { Sectors } from "../sim/world/sectors.ts";
 import { EveryChoice } from "./storage_script.ts";
@@ -261,4 +262,25 @@ Deno.test("block cache: gives back what was put, keeps no more than it may, and 
   const used = [0, 1].map((number) => cache.get(9, number));
   for (let i = 100; i < 140; i++) cache.put(9, i, cache.take());
   assertEquals([0, 1].map((number) => cache.get(9, number)), used);
+});
+
+Deno.test("results: equal a Map through adding, replacing and dropping, in any order of sequence", () => {
+  const random = seeded(4);
+  const results = new Results();
+  const twin = new Map<number, number>();
+  let lowest = 0;
+  for (let i = 1; i < 20_000; i++) {
+    // Windows of very different size, so that the memory grows and shrinks.
+    const sequence = lowest + random.below(i % 5000 < 2500 ? 10 : 500);
+    results.set(sequence, { lsn: i, epoch: 1, outcome: 2 });
+    twin.set(sequence, i);
+    if (random.below(20) === 0) {
+      results.dropBelow(lowest += random.below(20));
+      for (const each of twin.keys()) if (each < lowest) twin.delete(each);
+    }
+    const asked = lowest + random.below(20);
+    assertEquals(results.get(asked)?.lsn, twin.get(asked));
+  }
+  const sorted = [...twin].sort((a, b) => a[0] - b[0]);
+  assertEquals(results.entries(), sorted.map(([sequence, lsn]) => [sequence, { lsn, epoch: 1, outcome: 2 }]));
 });
