@@ -66,6 +66,6 @@ if [ "${1:-}" = up ]; then
 fi
 export KV_SELF="$self" DENO_DIR="$unpacked/deno-dir" DENO_NO_UPDATE_CHECK=1
 exec "$unpacked/deno" run --quiet --no-config --no-lock --cached-only --no-npm --no-remote \
-  @PERMISSIONS@ ${run:+"$run"} "$unpacked/kv.js" "$@"
+  @FLAGS@ ${run:+"$run"} "$unpacked/kv.js" "$@"
 exit
 __PAYLOAD__

@@ -76,7 +76,7 @@ async function packLittle(folder: string): Promise<string> {
   const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", archive)).toHex();
   const start = await Deno.readTextFile(`${import.meta.dirname}/../../scripts/packed.sh`);
   const program = `${folder}/kv-little`;
-  const head = new TextEncoder().encode(start.replace("@HASH@", hash).replace("@PERMISSIONS@", ""));
+  const head = new TextEncoder().encode(start.replace("@HASH@", hash).replace("@FLAGS@", ""));
   await Deno.writeFile(program, new Uint8Array([...head, ...archive]), { mode: 0o755 });
   return program;
 }
