@@ -4,9 +4,7 @@
  * - the client never says that it has sent a write before (300 seeds): an earlier sending may be executed late
  * - the ring written without comparing its version (120 to 150 seeds, as all below): the check of the lock remains
  * - the lost reply of a ring write taken for success; a write repeated under a new client id
- * - checksums of the log not looked at, a torn tail not cut: the simulated disk tears prefixes and suffixes of a write,
- *   not any subset of its sectors
- * - a write that the full disk refused not taken back; compaction without a sync of its own
+ * - a write that the full disk refused not taken back (200 seeds); compaction without a sync of its own
  */
 
 /** A fault to plant in the program: the text to be found, exactly once, and what stands there instead. */
@@ -50,6 +48,20 @@ export const PLANTED: readonly Planted[] = [
     find: "begin, read.synced",
     replace: "read.end, read.end",
     why: "the next start finds broken records below what it takes for synced",
+  },
+  {
+    name: "checksums of the log not looked at",
+    file: "core/storage/log_record.ts",
+    find: "crc32(bytes.subarray(keyAt, end)) === view.getUint32(at + 4, true);",
+    replace: "true;",
+    why: "sectors that the power loss took are read as what was written",
+  },
+  {
+    name: "a torn tail not cut",
+    file: "core/storage/replay.ts",
+    find: ".filter(({ position }) => position < cutAt)",
+    replace: "",
+    why: "records behind a gap are taken for good",
   },
   {
     name: "a start that takes the page cache for the disk",
