@@ -1,3 +1,4 @@
+import type { FollowerStatus } from "../../proto/gen/kv/v1/kv.ts";
 import type { Config } from "../platform/config.ts";
 import type { Services, World } from "../platform/ports.ts";
 import { OwnerWatch } from "../replication/owner_watch.ts";
@@ -107,6 +108,11 @@ export class Copies {
         canAnswer: owner.canAnswer,
       },
     };
+  }
+
+  /** Who copies the slots that this node owns. */
+  followers(): FollowerStatus[] {
+    return this.#replicator.followers();
   }
 
   /** Takes up a newer ring. */

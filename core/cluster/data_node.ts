@@ -1,5 +1,5 @@
 import type { InspectReply, InspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
-import type { SlotStatus, StatusReply } from "../../proto/gen/kv/v1/kv.ts";
+import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
@@ -10,7 +10,7 @@ import { bindHealth, HealthState } from "../rpc/health.ts";
 import { cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
 import { Copies, type ReplicaView } from "./copies.ts";
-import { inspect } from "./inspection.ts";
+import { inspect, ownSlots } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
 import { Leaving } from "./leaving.ts";
 import { Membership } from "./membership.ts";
@@ -261,7 +261,7 @@ export class DataNode {
   }
 
   #status(): StatusReply {
-    const { clock } = this.#options.world;
+    const { config, world: { clock } } = this.#options;
     return {
       role: this.role,
       address: this.address,
@@ -269,32 +269,14 @@ export class DataNode {
       active: this.#health.serving,
       ringVersion: this.#rings.version,
       coordinator: this.#keeper?.state ?? "suspended",
-      slots: this.#ownSlots(),
+      slots: ownSlots(this.#engine, this.#copies.slots, this.#rings.ring),
       uptimeMs: clock.monotonicMs() - this.#startedMs,
       version: VERSION,
       writer: this.#rings.ring?.writer ?? "",
+      followers: this.#copies.followers(),
+      minInSync: config.minInSync,
+      transferBytesPerSecond: config.transferBytesPerSecond,
     };
-  }
-
-  #ownSlots(): SlotStatus[] {
-    const { ring } = this.#rings;
-    return (ring?.slots ?? []).flatMap((entry, slot) => {
-      if (entry.owner?.id !== this.#engine.nodeId) return [];
-      const { lastLsn, committedLsn, keys, bytes, damage } = this.#engine.slot(slot);
-      const owner = this.#copies.slots.owner(slot);
-      const serving = owner?.state === "serving";
-      const reason = damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
-      return [{
-        slot,
-        epoch: entry.epoch,
-        lastLsn,
-        committedLsn,
-        keys,
-        bytes,
-        serving,
-        reason: serving ? "" : reason,
-      }];
-    });
   }
 }
 

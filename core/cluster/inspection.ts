@@ -1,6 +1,7 @@
-/** What a node says of itself to the master that inspects it. */
+/** What a node says of its slots: to the master that inspects it, and to people. */
 
 import type { InspectReply } from "../../proto/gen/kv/v1/cluster.ts";
+import type { SlotStatus } from "../../proto/gen/kv/v1/kv.ts";
 import { type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { SlotTable } from "./slot_table.ts";
@@ -8,6 +9,7 @@ import type { SlotTable } from "./slot_table.ts";
 /** A disk that has not synced an append for so long is taken for stuck. */
 const UNSYNCED_MS_MAX = 1000;
 
+/** What the master wants to know before it gives the node anything. */
 export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined): InspectReply {
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
   const all = [...ring?.slots.keys() ?? []];
@@ -25,4 +27,17 @@ export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined
 function isUnusable(engine: Engine, slot: number): boolean {
   const { damage, incomplete } = engine.slot(slot);
   return damage !== undefined || incomplete;
+}
+
+/** The slots that the ring gives to this node, in whatever incarnation. */
+export function ownSlots(engine: Engine, slots: SlotTable, ring: Ring | undefined): SlotStatus[] {
+  return (ring?.slots ?? []).flatMap((entry, slot) => {
+    if (entry.owner?.id !== engine.nodeId) return [];
+    const { lastLsn, committedLsn, keys, bytes, damage } = engine.slot(slot);
+    const owner = slots.owner(slot);
+    const serving = owner?.state === "serving";
+    const why = damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
+    const reason = serving ? "" : why;
+    return [{ slot, epoch: entry.epoch, lastLsn, committedLsn, keys, bytes, serving, reason }];
+  });
 }

@@ -247,6 +247,9 @@ export class Master implements SessionUser {
       uptimeMs: this.#options.world.clock.monotonicMs() - this.#startedMs,
       version: VERSION,
       writer: this.#rings.ring?.writer ?? "",
+      followers: [],
+      minInSync: 0,
+      transferBytesPerSecond: 0,
     };
   }
 }

@@ -23,7 +23,7 @@ import type { Engine } from "../storage/engine.ts";
 import { BatchWriter } from "./batch.ts";
 import type { FollowedSlot } from "./followed_slot.ts";
 import { type Mark, SentBatches } from "./sent_batches.ts";
-import { SnapshotSender } from "./snapshot_sender.ts";
+import { SnapshotSender, type TransferProgress } from "./snapshot_sender.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
 /** A batch is sent when it has reached this. */
@@ -85,6 +85,11 @@ export class Link implements Incoming<ReplicateReply> {
 
   get slots(): ReadonlyMap<number, FollowedSlot> {
     return this.#slots;
+  }
+
+  /** Whole copies that are on their way; undefined while there are none. */
+  get transfer(): TransferProgress | undefined {
+    return this.#snapshots.progress;
   }
 
   /** Sends the slot to the follower from now on. */

@@ -1,4 +1,5 @@
 import { type Proposal, ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
+import type { FollowerStatus } from "../../proto/gen/kv/v1/kv.ts";
 import { messageOf } from "../platform/errors.ts";
 import type { Cancel, Clock } from "../platform/ports.ts";
 import { addressOf, followersOf, type Placement, placementOf, superfluousOf } from "../ring/followers.ts";
@@ -84,6 +85,23 @@ export class Replicator {
   leave(slot: number): void {
     this.#owners.delete(slot);
     for (const link of this.#links.values()) link.leave(slot);
+  }
+
+  /** Who copies the slots of this node, and how far they are. */
+  followers(): FollowerStatus[] {
+    const { engine } = this.parts;
+    return [...this.#links.values()].map(({ to, address, slots, transfer }) => {
+      const followed = [...slots.values()];
+      const behind = followed.map(({ slot, follower }) => engine.slot(slot).lastLsn - follower.ackedLsn);
+      return {
+        node: to,
+        address,
+        slots: followed.length,
+        inSync: followed.filter(({ follower }) => follower.inRing).length,
+        lag: Math.max(0, ...behind),
+        transfer,
+      };
+    });
   }
 
   stop(): void {

@@ -19,6 +19,19 @@ interface Sending {
   readonly followed: FollowedSlot;
   readonly source: SnapshotSource;
   begun: boolean;
+  /** Keys that were sent, or told to be kept. */
+  keys: number;
+}
+
+/** What is on its way over a link. */
+export interface TransferProgress {
+  /** Those that wait for their turn counted in. */
+  readonly slots: number;
+  readonly bytesSent: number;
+  /** About: what the follower has already is counted in. */
+  readonly bytesLeft: number;
+  /** Since there was nothing to send the last time. */
+  readonly bytesPerSecond: number;
 }
 
 /** Sends snapshots over a link: one slot at a time, at a bounded rate, so that it holds up neither writes nor others. */
@@ -29,6 +42,9 @@ export class SnapshotSender {
   #unackedParts = 0;
   /** The next part may go then. */
   #notBeforeMs = 0;
+  /** Of the snapshots that were sent without a rest between them. */
+  #sinceMs = 0;
+  #bytesSent = 0;
   #timer: Cancel | undefined;
 
   constructor(
@@ -40,6 +56,10 @@ export class SnapshotSender {
 
   /** Sends the slot in its turn; what the follower has of the state at `since` is left out. */
   add(followed: FollowedSlot, since: number): void {
+    if (this.#current === undefined && this.#waiting.size === 0) {
+      this.#sinceMs = this.clock.monotonicMs();
+      this.#bytesSent = 0;
+    }
     this.#waiting.set(followed, since);
     this.#pump();
   }
@@ -58,6 +78,18 @@ export class SnapshotSender {
     this.#unackedParts = 0;
     this.#timer?.();
     this.#timer = undefined;
+  }
+
+  /** Undefined while nothing is on its way. */
+  get progress(): TransferProgress | undefined {
+    const current = this.#current;
+    const slots = this.#waiting.size + (current === undefined ? 0 : 1);
+    if (slots === 0) return undefined;
+    let bytesLeft = current === undefined ? 0 : leftOf(current);
+    for (const { slot } of this.#waiting.keys()) bytesLeft += this.engine.slot(slot).bytes;
+    const seconds = (this.clock.monotonicMs() - this.#sinceMs) / 1000;
+    const bytesPerSecond = seconds > 0 ? this.#bytesSent / seconds : 0;
+    return { slots, bytesSent: this.#bytesSent, bytesLeft, bytesPerSecond };
   }
 
   acked(parts: number): void {
@@ -83,7 +115,8 @@ export class SnapshotSender {
   #take(): Sending | undefined {
     for (const [followed, since] of this.#waiting) {
       this.#waiting.delete(followed);
-      return { followed, source: new SnapshotSource(this.engine, followed.slot, since), begun: false };
+      const source = new SnapshotSource(this.engine, followed.slot, since);
+      return { followed, source, begun: false, keys: 0 };
     }
     return undefined;
   }
@@ -96,9 +129,11 @@ export class SnapshotSender {
       done = next.done === true;
       if (next.done) break;
       this.#writer.add(next.value);
+      if (next.value.key !== "") current.keys++;
     }
     const records = this.#writer.take();
     current.begun = true;
+    this.#bytesSent += records.length;
     this.#unackedParts++;
     this.#notBeforeMs = Math.max(this.#notBeforeMs, this.clock.monotonicMs()) +
       1000 * records.length / this.bytesPerSecond;
@@ -107,4 +142,9 @@ export class SnapshotSender {
     this.#current = undefined;
     this.listener.done(followed, source.baseLsn);
   }
+}
+
+/** As if all keys had values of one size. */
+function leftOf({ source, keys }: Sending): number {
+  return keys >= source.keys ? 0 : Math.round(source.bytes * (1 - keys / source.keys));
 }

@@ -179,6 +179,9 @@ export class Server {
       uptimeMs: 1,
       version: "0",
       writer: "",
+      followers: [],
+      minInSync: 1,
+      transferBytesPerSecond: 64 << 20,
     }));
     services.stream(routing.watchRing, (replies) => {
       this.watches++;

@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { ServerStatus } from "../../core/client/api.ts";
-import { KvError, UnreachableError } from "../../core/platform/errors.ts";
-import { bytes, FakeClient, kv, node } from "./commands_fake.ts";
+import { UnreachableError } from "../../core/platform/errors.ts";
+import { bytes, FakeClient, kv } from "./commands_fake.ts";
 
 async function run(client: FakeClient, words: string[], input: string | Uint8Array = "") {
   const { code, stdout, stderr } = await kv(client, words, input);
@@ -70,66 +69,6 @@ Deno.test("dump prints what it has before the error of a node that does not answ
   const [code, stdout, stderr] = await run(client, ["dump"]);
   assertEquals([code, stderr], [3, "kv: 127.0.0.1:1 does not answer\n"]);
   assertStringIncludes(String(stdout), "    key: c value: 3 label: 34\n");
-});
-
-const reply = {
-  address: "127.0.0.1:9666",
-  node: undefined,
-  ringVersion: 4,
-  coordinator: "connected",
-  uptimeMs: 61_000,
-  version: "0.1.0",
-  writer: "",
-};
-
-Deno.test("status: a line for each server, exit code 3 when one does not answer", async () => {
-  const client = new FakeClient();
-  const slot = { slot: 0, epoch: 1, lastLsn: 9, committedLsn: 9, keys: 3, bytes: 70 };
-  const slots = [
-    { ...slot, serving: true, reason: "" },
-    { ...slot, slot: 1, serving: false, reason: "damaged" },
-  ];
-  const servers: ServerStatus[] = [
-    {
-      address: "127.0.0.1:9666",
-      node: undefined,
-      reply: { ...reply, role: "master", active: true, slots: [] },
-    },
-    {
-      address: "127.0.0.1:43309",
-      node: node("127.0.0.1:43309", 68),
-      sync: { owned: 2, copiesLeast: 1, copiesMost: 3, followed: 0 },
-      reply: { ...reply, role: "data", active: true, slots },
-    },
-    {
-      address: "127.0.0.1:9801",
-      node: undefined,
-      standby: true,
-      sync: { owned: 0, copiesLeast: 0, copiesMost: 0, followed: 137 },
-      reply: { ...reply, role: "standby", active: true, slots: [] },
-    },
-  ];
-  client.servers = servers;
-  assertEquals(await run(client, ["status"]), [
-    0,
-    "master 127.0.0.1:9666 active, ring 4, coordinator connected, up 1 min, kv 0.1.0\n" +
-    "data 127.0.0.1:43309 label 68, ring 4, coordinator connected, up 1 min, kv 0.1.0, " +
-    "1 of 2 slots served (damaged), 6 keys, 140 bytes, 1 to 3 copies in sync\n" +
-    "standby 127.0.0.1:9801, ring 4, coordinator connected, up 1 min, kv 0.1.0, in sync with 137 slots of others\n",
-    "",
-  ]);
-  const error = new KvError("unreachable", "connection refused");
-  client.servers = [...servers, { address: "127.0.0.1:1", node: node("127.0.0.1:1", 5), error }];
-  const [code, stdout] = await run(client, ["status"]);
-  assertEquals(code, 3);
-  assertStringIncludes(String(stdout), "data 127.0.0.1:1 label 5 does not answer: connection refused\n");
-  const documents = (await kv(client, ["status", "--output", "json"])).stdout.trimEnd().split("\n");
-  assertEquals(JSON.parse(documents[3]!), {
-    address: "127.0.0.1:1",
-    label: 5,
-    node: { id: "node-5", incarnation: 1 },
-    error: { code: "unreachable", message: "connection refused" },
-  });
 });
 
 Deno.test("keys are the UTF-8 bytes of what was typed", async () => {

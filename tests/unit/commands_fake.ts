@@ -33,6 +33,8 @@ export class FakeClient implements Client {
   readonly nodes = [node("127.0.0.1:43309", 0), node("127.0.0.1:39755", 68)];
   readonly entries = new Map<string, DumpedEntry>();
   servers: ServerStatus[] = [];
+  /** What the ring has besides the nodes, each owning its share alone. */
+  ringChanges: Partial<Ring> = {};
   closed = false;
   /** Thrown by the operations on these keys. */
   readonly failing = new Map<string, Error>();
@@ -83,7 +85,11 @@ export class FakeClient implements Client {
 
   ring(): Promise<Ring> {
     const empty = createRing({ msn: MSN, hash: "fnv1a32", levels: 2 }, "test", "", "");
-    return Promise.resolve({ ...empty, nodes: this.nodes });
+    const slots = empty.slots.map((_, slot) => {
+      const { ref } = this.#ownerOf(slot);
+      return { owner: ref, epoch: 1, isr: [ref], isrSeq: 1 };
+    });
+    return Promise.resolve({ ...empty, nodes: this.nodes, slots, ...this.ringChanges });
   }
 
   status(): Promise<ServerStatus[]> {

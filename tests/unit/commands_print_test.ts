@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { jsonField, oneLine } from "../../commands/print/bytes.ts";
 import { inFileOrder, nodeText } from "../../commands/print/dump.ts";
-import { duration } from "../../commands/print/status.ts";
+import { duration } from "../../commands/print/units.ts";
 import { splitWords } from "../../commands/shell/words.ts";
 import { bytes, node } from "./commands_fake.ts";
 

@@ -366,6 +366,30 @@ export interface SlotStatus {
   reason: string;
 }
 
+/** Whole copies of slots on their way to another node. */
+export interface TransferStatus {
+  /** Slots that are being sent or wait for it. */
+  slots: number;
+  bytesSent: number;
+  /** Still to come, about: what the other one has already is counted in. */
+  bytesLeft: number;
+  /** Since the transfer began. */
+  bytesPerSecond: number;
+}
+
+/** A process that copies slots of the answering node. */
+export interface FollowerStatus {
+  node: NodeRef | undefined;
+  address: string;
+  /** Slots that it copies or is to copy, and those of them with which it is in sync. */
+  slots: number;
+  inSync: number;
+  /** Records that it has not acknowledged, in the slot where it is farthest behind. */
+  lag: number;
+  /** Absent: nothing is on its way. */
+  transfer: TransferStatus | undefined;
+}
+
 export interface StatusReply {
   role: string;
   address: string;
@@ -379,6 +403,10 @@ export interface StatusReply {
   /** Program version. */
   version: string;
   writer: string;
+  /** Of data nodes and standbys: who copies their slots, and what they were configured with. */
+  followers: FollowerStatus[];
+  minInSync: number;
+  transferBytesPerSecond: number;
 }
 
 function createBaseErrorDetail(): ErrorDetail {
@@ -2464,6 +2492,246 @@ export const SlotStatus = {
   },
 };
 
+function createBaseTransferStatus(): TransferStatus {
+  return { slots: 0, bytesSent: 0, bytesLeft: 0, bytesPerSecond: 0 };
+}
+
+export const TransferStatus = {
+  encode(message: TransferStatus, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slots !== 0) {
+      writer.uint32(8).uint32(message.slots);
+    }
+    if (message.bytesSent !== 0) {
+      writer.uint32(16).uint64(message.bytesSent);
+    }
+    if (message.bytesLeft !== 0) {
+      writer.uint32(24).uint64(message.bytesLeft);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(33).double(message.bytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): TransferStatus {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseTransferStatus();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slots = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.bytesSent = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.bytesLeft = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 33) {
+            break;
+          }
+
+          message.bytesPerSecond = reader.double();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): TransferStatus {
+    return {
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      bytesSent: isSet(object.bytesSent) ? globalThis.Number(object.bytesSent) : 0,
+      bytesLeft: isSet(object.bytesLeft) ? globalThis.Number(object.bytesLeft) : 0,
+      bytesPerSecond: isSet(object.bytesPerSecond) ? globalThis.Number(object.bytesPerSecond) : 0,
+    };
+  },
+
+  toJSON(message: TransferStatus): unknown {
+    const obj: any = {};
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.bytesSent !== 0) {
+      obj.bytesSent = Math.round(message.bytesSent);
+    }
+    if (message.bytesLeft !== 0) {
+      obj.bytesLeft = Math.round(message.bytesLeft);
+    }
+    if (message.bytesPerSecond !== 0) {
+      obj.bytesPerSecond = message.bytesPerSecond;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<TransferStatus>, I>>(base?: I): TransferStatus {
+    return TransferStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TransferStatus>, I>>(object: I): TransferStatus {
+    const message = createBaseTransferStatus();
+    message.slots = object.slots ?? 0;
+    message.bytesSent = object.bytesSent ?? 0;
+    message.bytesLeft = object.bytesLeft ?? 0;
+    message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    return message;
+  },
+};
+
+function createBaseFollowerStatus(): FollowerStatus {
+  return { node: undefined, address: "", slots: 0, inSync: 0, lag: 0, transfer: undefined };
+}
+
+export const FollowerStatus = {
+  encode(message: FollowerStatus, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.address !== "") {
+      writer.uint32(18).string(message.address);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(24).uint32(message.slots);
+    }
+    if (message.inSync !== 0) {
+      writer.uint32(32).uint32(message.inSync);
+    }
+    if (message.lag !== 0) {
+      writer.uint32(40).uint64(message.lag);
+    }
+    if (message.transfer !== undefined) {
+      TransferStatus.encode(message.transfer, writer.uint32(50).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): FollowerStatus {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseFollowerStatus();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.address = reader.string();
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.slots = reader.uint32();
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.inSync = reader.uint32();
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.lag = readUint64(reader);
+          continue;
+        case 6:
+          if (tag !== 50) {
+            break;
+          }
+
+          message.transfer = TransferStatus.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): FollowerStatus {
+    return {
+      node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined,
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      inSync: isSet(object.inSync) ? globalThis.Number(object.inSync) : 0,
+      lag: isSet(object.lag) ? globalThis.Number(object.lag) : 0,
+      transfer: isSet(object.transfer) ? TransferStatus.fromJSON(object.transfer) : undefined,
+    };
+  },
+
+  toJSON(message: FollowerStatus): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.inSync !== 0) {
+      obj.inSync = Math.round(message.inSync);
+    }
+    if (message.lag !== 0) {
+      obj.lag = Math.round(message.lag);
+    }
+    if (message.transfer !== undefined) {
+      obj.transfer = TransferStatus.toJSON(message.transfer);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FollowerStatus>, I>>(base?: I): FollowerStatus {
+    return FollowerStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FollowerStatus>, I>>(object: I): FollowerStatus {
+    const message = createBaseFollowerStatus();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    message.address = object.address ?? "";
+    message.slots = object.slots ?? 0;
+    message.inSync = object.inSync ?? 0;
+    message.lag = object.lag ?? 0;
+    message.transfer = (object.transfer !== undefined && object.transfer !== null)
+      ? TransferStatus.fromPartial(object.transfer)
+      : undefined;
+    return message;
+  },
+};
+
 function createBaseStatusReply(): StatusReply {
   return {
     role: "",
@@ -2476,6 +2744,9 @@ function createBaseStatusReply(): StatusReply {
     uptimeMs: 0,
     version: "",
     writer: "",
+    followers: [],
+    minInSync: 0,
+    transferBytesPerSecond: 0,
   };
 }
 
@@ -2510,6 +2781,15 @@ export const StatusReply = {
     }
     if (message.writer !== "") {
       writer.uint32(82).string(message.writer);
+    }
+    for (const v of message.followers) {
+      FollowerStatus.encode(v!, writer.uint32(90).fork()).ldelim();
+    }
+    if (message.minInSync !== 0) {
+      writer.uint32(96).uint32(message.minInSync);
+    }
+    if (message.transferBytesPerSecond !== 0) {
+      writer.uint32(104).uint64(message.transferBytesPerSecond);
     }
     return writer;
   },
@@ -2591,6 +2871,27 @@ export const StatusReply = {
 
           message.writer = reader.string();
           continue;
+        case 11:
+          if (tag !== 90) {
+            break;
+          }
+
+          message.followers.push(FollowerStatus.decode(reader, reader.uint32()));
+          continue;
+        case 12:
+          if (tag !== 96) {
+            break;
+          }
+
+          message.minInSync = reader.uint32();
+          continue;
+        case 13:
+          if (tag !== 104) {
+            break;
+          }
+
+          message.transferBytesPerSecond = readUint64(reader);
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -2612,6 +2913,13 @@ export const StatusReply = {
       uptimeMs: isSet(object.uptimeMs) ? globalThis.Number(object.uptimeMs) : 0,
       version: isSet(object.version) ? globalThis.String(object.version) : "",
       writer: isSet(object.writer) ? globalThis.String(object.writer) : "",
+      followers: globalThis.Array.isArray(object?.followers)
+        ? object.followers.map((e: any) => FollowerStatus.fromJSON(e))
+        : [],
+      minInSync: isSet(object.minInSync) ? globalThis.Number(object.minInSync) : 0,
+      transferBytesPerSecond: isSet(object.transferBytesPerSecond)
+        ? globalThis.Number(object.transferBytesPerSecond)
+        : 0,
     };
   },
 
@@ -2647,6 +2955,15 @@ export const StatusReply = {
     if (message.writer !== "") {
       obj.writer = message.writer;
     }
+    if (message.followers?.length) {
+      obj.followers = message.followers.map((e) => FollowerStatus.toJSON(e));
+    }
+    if (message.minInSync !== 0) {
+      obj.minInSync = Math.round(message.minInSync);
+    }
+    if (message.transferBytesPerSecond !== 0) {
+      obj.transferBytesPerSecond = Math.round(message.transferBytesPerSecond);
+    }
     return obj;
   },
 
@@ -2665,6 +2982,9 @@ export const StatusReply = {
     message.uptimeMs = object.uptimeMs ?? 0;
     message.version = object.version ?? "";
     message.writer = object.writer ?? "";
+    message.followers = object.followers?.map((e) => FollowerStatus.fromPartial(e)) || [];
+    message.minInSync = object.minInSync ?? 0;
+    message.transferBytesPerSecond = object.transferBytesPerSecond ?? 0;
     return message;
   },
 };
