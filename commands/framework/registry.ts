@@ -18,6 +18,7 @@ export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["del", { summary: "delete a key", load: () => import("../del.ts") }],
   ["dump", { summary: "print all keys, server by server", load: () => import("../dump.ts") }],
   ["status", { summary: "print the state of every server", load: () => import("../status.ts") }],
+  ["explain", { summary: "tell where a key lies", load: () => import("../explain.ts") }],
   ["bench", {
     summary: "run a scripted load, or check that nothing is lost",
     load: () => import("../bench.ts"),

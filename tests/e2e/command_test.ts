@@ -32,6 +32,7 @@ Deno.test("commands without a cluster", async (t) => {
         "del",
         "dump",
         "status",
+        "explain",
         "bench",
         "master",
         "data",
