@@ -19,6 +19,11 @@ export const COMMANDS: ReadonlyMap<string, Entry> = new Map<string, Entry>([
   ["dump", { summary: "print all keys, server by server", load: () => import("../dump.ts") }],
   ["status", { summary: "print the state of every server", load: () => import("../status.ts") }],
   ["explain", { summary: "tell where a key lies", load: () => import("../explain.ts") }],
+  ["plan", { summary: "show what would move if a node came or went", load: () => import("../plan.ts") }],
+  ["admin", {
+    summary: "let a node go, and other ways to steer a cluster",
+    load: () => import("../admin.ts"),
+  }],
   ["bench", {
     summary: "run a scripted load, or check that nothing is lost",
     load: () => import("../bench.ts"),

@@ -13,7 +13,7 @@
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { KvError } from "../platform/errors.ts";
 import type { Address, Clock, Log, Random, Transport } from "../platform/ports.ts";
-import type { Ring, RingNode } from "../ring/ring.ts";
+import type { NodeRef, Ring, RingNode } from "../ring/ring.ts";
 
 /** 1 to 4096 bytes (the servers may allow another maximum); a string means its UTF-8 bytes. */
 export type Key = string | Uint8Array;
@@ -91,6 +91,12 @@ export interface ServerStatus {
   readonly error?: KvError;
 }
 
+/** A request is carried out by the server that it is for, or rejected with its reason. */
+export interface Admin {
+  /** Lets a data node or standby leave the cluster in order. Resolves when it has begun; the ring tells how far it is. */
+  drain(ref: NodeRef, options?: CallOptions): Promise<void>;
+}
+
 /**
  * A connection to a cluster, for any number of calls at once. Operations that are issued in the same turn of the event
  * loop travel together, one message for each owner.
@@ -120,6 +126,9 @@ export interface Client {
   ring(options?: CallOptions): Promise<Ring>;
   /** Of the servers that `connect` was given and of all data nodes and standbys of the ring. Never rejects because of one of them. */
   status(options?: CallOptions): Promise<ServerStatus[]>;
+
+  /** What an operator asks of servers. */
+  readonly admin: Admin;
 
   /** Rejects what is under way. No timers or connections are left of this client; the transport stays open. */
   close(): void;

@@ -4,7 +4,9 @@ import { KvError } from "../platform/errors.ts";
 import { fnv1a32 } from "../ring/hash.ts";
 import type { Ring } from "../ring/ring.ts";
 import { MESSAGE_BYTES_MAX } from "../rpc/options.ts";
+import { AdminCalls } from "./admin.ts";
 import type {
+  Admin,
   CallOptions,
   Client,
   ConnectOptions,
@@ -39,11 +41,13 @@ class KvClient implements Client {
   readonly #dispatcher: Dispatcher;
   readonly #timeoutMs: number;
   readonly #closing = new AbortController();
+  readonly admin: Admin;
 
   constructor(private readonly options: ConnectOptions) {
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs ?? TIMEOUT_MS);
     this.#source = new RingSource({ ...options, addresses: options.masters });
     this.#dispatcher = new Dispatcher(options, this.#source);
+    this.admin = new AdminCalls(options.transport, this.#source, (given) => this.#timeoutOf(given));
     this.#source.start((ring) => this.#dispatcher.ringChanged(ring));
   }
 

@@ -1,13 +1,15 @@
+import type { DrainReply, DrainRequest } from "../../proto/gen/kv/v1/admin.ts";
 import type { InspectReply, InspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
 import { ringFromMessage } from "../ring/document.ts";
+import { withoutMember } from "../ring/members.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import { checkSameSettings } from "../ring/settings.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
-import { cluster } from "../rpc/methods.ts";
+import { admin, cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
 import { Copies, type ReplicaView } from "./copies.ts";
 import { inspect, ownSlots } from "./inspection.ts";
@@ -52,6 +54,7 @@ export class DataNode {
   #readyAs: NodeRole | undefined;
   #cancelShareWait: Cancel = () => {};
   #stopping: Promise<void> | undefined;
+  #draining: Promise<void> | undefined;
   /** There after {@link start}, unless that failed early. */
   #engine!: Engine;
   #copies!: Copies;
@@ -149,14 +152,35 @@ export class DataNode {
 
   /** Hands its slots over and has its copies replaced, as far as there are others for that, then stops. */
   async leave(): Promise<void> {
-    const { clock, transport, log } = this.#options.world;
-    const membership = this.#membership;
-    if (membership !== undefined && this.#stopping === undefined) {
-      const { self } = this;
-      const leaving = new Leaving({ clock, transport, log, self, rings: this.#rings, membership });
-      await Promise.race([leaving.run(), this.stopped]);
+    const reason = await this.#giveAllAway();
+    if (reason !== undefined) {
+      this.#options.world.log("warn", "the node stops and keeps its slots", { reason });
     }
     await this.stop();
+  }
+
+  /** The same at an operator's wish, but for that it goes on serving when it has to keep what it has. */
+  #drain({ node }: DrainRequest): DrainReply {
+    this.#checkMeant(node);
+    const { ring } = this.#rings;
+    const left = ring === undefined ? "this node knows no ring yet" : withoutMember(ring, this.self);
+    if (typeof left === "string") throw new KvError("refused", left);
+    this.#draining ??= this.#giveAllAway().then((reason) => {
+      if (reason === undefined) return this.stop();
+      this.#options.world.log("warn", "the node is not drained and goes on", { reason });
+      this.#draining = undefined;
+      this.#membership?.comeBack();
+    });
+    return {};
+  }
+
+  /** Resolves when nobody needs this node any more, or with the reason why it has to keep what it has. */
+  async #giveAllAway(): Promise<string | undefined> {
+    const { clock, transport, log } = this.#options.world;
+    const membership = this.#membership;
+    if (membership === undefined || this.#stopping !== undefined) return undefined;
+    const leaving = new Leaving({ clock, transport, log, self: this.self, rings: this.#rings, membership });
+    return await Promise.race([leaving.run(), this.stopped.then(() => undefined)]);
   }
 
   #stop(error: Error | undefined): Promise<void> {
@@ -192,6 +216,7 @@ export class DataNode {
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);
     services.unary(cluster.inspect, (request) => this.#inspect(request));
+    services.unary(admin.drain, (request) => this.#drain(request));
     services.unary(cluster.offerRing, (message) => this.#offer(message));
   }
 
@@ -235,11 +260,14 @@ export class DataNode {
     return hasShare(ring, this.self) && !this.#copies.slots.owned().some(isStarting);
   }
 
+  #checkMeant(node: NodeRef | undefined): void {
+    if (sameRef(node, this.self)) return;
+    const meant = `node ${node?.id}, incarnation ${node?.incarnation}`;
+    throw new KvError("refused", `meant for ${meant}, not for this process`);
+  }
+
   #inspect({ node }: InspectRequest): InspectReply {
-    if (!sameRef(node, this.self)) {
-      const meant = `node ${node?.id}, incarnation ${node?.incarnation}`;
-      throw new KvError("refused", `meant for ${meant}, not for this process`);
-    }
+    this.#checkMeant(node);
     return inspect(this.#engine, this.#copies.slots, this.#rings.ring);
   }
 

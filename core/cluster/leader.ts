@@ -4,9 +4,9 @@ import { breakLock, lockHolder } from "../coordination/lock.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log, Random, Transport } from "../platform/ports.ts";
 import { ringToMessage } from "../ring/document.ts";
+import { withoutMember } from "../ring/members.ts";
 import type { ClusterSettings, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
-import { leave } from "./decide/leave.ts";
 import { applyProposals, toAskForProposals } from "./decide/proposals.ts";
 import type { RingChange, View } from "./decide/view.ts";
 import { Hints } from "./hints.ts";
@@ -125,12 +125,12 @@ export class Leader {
     const registered = [...this.#data, ...this.#standbys];
     const { change, refused } = applyProposals({ ring, registered, answers }, proposed);
     if (refused.length > 0) this.options.log("debug", "proposals refused", { reasons: refused.join("; ") });
-    let next: RingChange = change ?? ring;
+    let next: Ring = change === undefined ? ring : { ...ring, ...change };
     for (const { wish, reject } of waiting) {
       if (wish.kind !== "leave") continue;
-      const left = leave({ ...ring, ...next }, wish.ref);
+      const left = withoutMember(next, wish.ref);
       if (typeof left === "string") reject(new KvError("refused", left));
-      else next = left ?? next;
+      else next = left;
     }
     if (next !== ring) await this.#write(next);
     for (const { resolve } of waiting) resolve(this.#stored!.ring);

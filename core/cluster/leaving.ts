@@ -34,21 +34,20 @@ export class Leaving {
     this.#masterSeenMs = options.clock.monotonicMs();
   }
 
-  /** Resolves when the node may stop: all it had is elsewhere, or it has to keep it, which it says. */
-  async run(): Promise<void> {
+  /** Resolves when all that the node had is elsewhere, or with the reason why it has to keep it. */
+  async run(): Promise<string | undefined> {
     const { clock, log, rings, membership } = this.options;
     // A node that is registered would be taken in again.
     await Promise.race([membership.withdraw(), clock.sleep(WITHDRAW_WAIT_MS)]);
     for (;;) {
       const held = rings.ring && holdings(rings.ring, this.options.self);
-      if (held === undefined) return;
+      if (held === undefined) return undefined;
       if (!held.released) {
         const refusal = await this.#ask();
-        if (refusal !== undefined) {
-          return log("warn", "the node stops and keeps its slots", { reason: refusal });
-        }
+        if (refusal !== undefined) return refusal;
       } else if (held.owned + held.copied === 0) {
-        return log("info", "the node has left the cluster");
+        log("info", "the node has left the cluster");
+        return undefined;
       }
       this.#tell(held);
       await clock.sleep(LOOK_MS);

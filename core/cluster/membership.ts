@@ -41,7 +41,7 @@ export class Membership implements SessionUser {
   #session: Session | undefined;
   #registerLock: LockRequest | undefined;
   #withdrawing = false;
-  readonly #withdrawn = Promise.withResolvers<void>();
+  #withdrawn = Promise.withResolvers<void>();
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -69,6 +69,13 @@ export class Membership implements SessionUser {
     this.#withdrawing = true;
     this.#loop.wake();
     return this.#withdrawn.promise;
+  }
+
+  /** Registers again after all. */
+  comeBack(): void {
+    this.#withdrawing = false;
+    this.#withdrawn = Promise.withResolvers<void>();
+    this.#loop.wake();
   }
 
   /** To be called before the session is closed. */

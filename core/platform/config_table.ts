@@ -6,7 +6,7 @@ import { choice, integer, list, type Setting, text } from "./setting.ts";
 const SERVERS = ["master", "data", "standby", "up"];
 const MASTERS = ["master", "up"];
 const NODES = ["data", "standby", "up"];
-const CLIENTS = ["shell", "bench", "up", "get", "put", "del", "dump", "status", "explain"];
+const CLIENTS = ["shell", "bench", "up", "get", "put", "del", "dump", "status", "explain", "plan", "admin"];
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;

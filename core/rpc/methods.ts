@@ -2,6 +2,7 @@
 
 import type { Method } from "../platform/ports.ts";
 import { HealthDefinition } from "../../proto/gen/grpc/health/v1/health.ts";
+import { AdminDefinition } from "../../proto/gen/kv/v1/admin.ts";
 import { ClusterDefinition } from "../../proto/gen/kv/v1/cluster.ts";
 import { KVDefinition, RoutingDefinition } from "../../proto/gen/kv/v1/kv.ts";
 
@@ -51,5 +52,6 @@ function methodsOf<S extends ServiceDefinition>(service: S): MethodsOf<S> {
 
 export const kv = methodsOf(KVDefinition);
 export const routing = methodsOf(RoutingDefinition);
+export const admin = methodsOf(AdminDefinition);
 export const cluster = methodsOf(ClusterDefinition);
 export const health = methodsOf(HealthDefinition);

@@ -33,6 +33,8 @@ Deno.test("commands without a cluster", async (t) => {
         "dump",
         "status",
         "explain",
+        "plan",
+        "admin",
         "bench",
         "master",
         "data",

@@ -1,6 +1,7 @@
 /** What the tests of the command line share: a client that keeps its keys in memory, and an Io that remembers. */
 
 import type {
+  Admin,
   Client,
   DumpedEntry,
   Key,
@@ -36,6 +37,11 @@ export class FakeClient implements Client {
   /** What the ring has besides the nodes, each owning its share alone. */
   ringChanges: Partial<Ring> = {};
   closed = false;
+  /** What an operator has asked for. */
+  readonly asked: string[] = [];
+  /** Called with what is asked for. */
+  onAsked: (what: string) => void = () => {};
+  readonly admin: Admin = { drain: (ref) => this.#ask(`drain ${ref.id}`) };
   /** Thrown by the operations on these keys. */
   readonly failing = new Map<string, Error>();
   #version = 0;
@@ -98,6 +104,12 @@ export class FakeClient implements Client {
 
   close(): void {
     this.closed = true;
+  }
+
+  async #ask(what: string): Promise<void> {
+    this.asked.push(what);
+    await Promise.resolve();
+    this.onAsked(what);
   }
 
   #check(key: Key): string {

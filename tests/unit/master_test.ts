@@ -123,14 +123,14 @@ Deno.test("leaving: the last data node learns that it must keep its slots; one t
     const { rings, membership, ref: self, world: { clock, transport } } = world.program(id);
     const said: string[] = [];
     const log: Log = (level, message) => void (level !== "debug" && said.push(message));
-    await world.wait(new Leaving({ clock, transport, log, self, rings, membership }).run());
-    return said.filter((message) => message !== "leaving");
+    const reason = await world.wait(new Leaving({ clock, transport, log, self, rings, membership }).run());
+    return [...said.filter((message) => message !== "leaving"), reason?.split(":")[0]];
   };
-  assertEquals(await leave("b"), ["the node has left the cluster"]);
-  assertEquals(await leave("a"), ["the node stops and keeps its slots"]);
+  assertEquals(await leave("b"), ["the node has left the cluster", undefined]);
+  assertEquals(await leave("a"), ["it is the last data node"]);
   await world.until("b is off the ring", () => world.ring!.nodes.length === 1);
   world.masters[0]!.kill("process");
-  assertEquals(await leave("s"), ["the node stops and keeps its slots"]);
+  assertEquals(await leave("s"), ["no master lets it go"]);
 });
 
 Deno.test("master: a waiting one answers that it is not in charge", async () => {

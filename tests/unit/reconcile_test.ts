@@ -1,8 +1,8 @@
 /** The master's decisions about those who come, come back, and go. */
 
 import { assert, assertEquals } from "@std/assert";
-import { leave } from "../../core/cluster/decide/leave.ts";
 import { followersOf, placementOf } from "../../core/ring/followers.ts";
+import { withoutMember } from "../../core/ring/members.ts";
 import { cluster, slotsOf, World } from "./reconcile_world.ts";
 
 const ids = (refs: readonly { readonly id: string }[]): string[] => refs.map(({ id }) => id);
@@ -132,18 +132,18 @@ Deno.test("leave: a data node is marked and gone when it has nothing left; the l
   const world = cluster(["a", "b"], ["s"]);
   const { ref } = world.living.get("b")!;
   world.living.get("b")!.registered = false;
-  const left = leave(world.ring, ref);
+  const left = withoutMember(world.ring, ref);
   assert(typeof left === "object");
   world.become({ ...world.ring, ...left });
   assert(placementOf(world.ring).wanted.every((node) => node?.ref.id === "a"));
   world.settle();
   assertEquals(world.ring.nodes.length, 2);
-  assert(typeof leave(world.ring, world.living.get("a")!.ref) === "string");
+  assert(typeof withoutMember(world.ring, world.living.get("a")!.ref) === "string");
   const all = { ...world.entry(0), epoch: 9, isrSeq: 9 };
   world.become({ ...world.ring, slots: world.ring.slots.map(() => all) });
   world.settle();
   assertEquals(world.ring.nodes.map(({ ref }) => ref.id), ["a"]);
-  assertEquals(leave(world.ring, ref), undefined);
+  assertEquals(withoutMember(world.ring, ref), world.ring);
 });
 
 Deno.test("leave: a node that registers again does not leave any more; a standby is struck off at once", () => {
@@ -154,10 +154,11 @@ Deno.test("leave: a node that registers again does not leave any more; a standby
   });
   world.settle();
   assert(world.ring.nodes.every(({ leaving }) => !leaving));
-  const left = leave(world.ring, world.living.get("s")!.ref);
+  const left = withoutMember(world.ring, world.living.get("s")!.ref);
   assert(typeof left === "object");
   assertEquals(left.standbys, []);
   const owner = world.living.get("s")!.ref;
   const slots = world.ring.slots.with(3, { ...world.entry(3), owner });
-  assertEquals(leave({ ...world.ring, slots }, owner), undefined);
+  const stays = { ...world.ring, slots };
+  assertEquals(withoutMember(stays, owner), stays);
 });

@@ -1,8 +1,8 @@
 /** New processes: a data node gets a seat, a standby a place in the list. No slot changes hands by that. */
 
-import { placementOf } from "../../ring/followers.ts";
 import { nextLabel } from "../../ring/labels.ts";
-import { type NodeRef, type Ring, type RingNode, type RingStandby, sameRef } from "../../ring/ring.ts";
+import { withNode } from "../../ring/members.ts";
+import type { NodeRef, RingStandby } from "../../ring/ring.ts";
 import type { Registered } from "../registration.ts";
 import { answerOf, type Answers, newestById, type RingChange, type View } from "./view.ts";
 
@@ -37,22 +37,7 @@ export function join(view: View, answers: Answers): RingChange | Refusal | undef
     return { candidate, reason };
   }
   const { ref, address } = candidate;
-  return seat(ring, { ref, address, label, leaving: false });
-}
-
-/**
- * The ring with one more node. Slots that nobody ever owned become its own at once where the rule wants that; the owners
- * of all others find by the new ring that it is to follow them.
- */
-function seat(ring: Ring, node: RingNode): RingChange {
-  const nodes = [...ring.nodes, node].toSorted((a, b) => a.label - b.label);
-  const standbys = ring.standbys.filter(({ ref }) => ref.id !== node.ref.id);
-  const { wanted } = placementOf({ ...ring, nodes, standbys });
-  const own = { owner: node.ref, epoch: 1, isr: [node.ref], isrSeq: 1 };
-  const slots = ring.slots.map((entry, slot) =>
-    entry.owner === undefined && sameRef(wanted[slot]?.ref, node.ref) ? own : entry
-  );
-  return { nodes, standbys, replicas: ring.replicas, slots };
+  return withNode(ring, { ref, address, label, leaving: false });
 }
 
 /** Lists all new standbys that have answered. */

@@ -1,24 +1,7 @@
-/** Processes that go: those that ask for it, and those that are dead and needed by nobody. */
+/** Processes that go: those that have left, and those that are dead and needed by nobody. */
 
-import { type NodeRef, type Ring, sameRef } from "../../ring/ring.ts";
+import type { NodeRef } from "../../ring/ring.ts";
 import { type Answers, isIn, isNeeded, type RingChange, type View } from "./view.ts";
-
-/**
- * The ring in which the process leaves: a data node is marked, so that its slots go to its neighbours; a standby is
- * struck off the list. Undefined when there is nothing to change; a text is the reason for a refusal.
- */
-export function leave(ring: Ring, ref: NodeRef): RingChange | string | undefined {
-  const owns = ring.slots.some(({ owner }) => sameRef(owner, ref));
-  const standbys = ring.standbys.filter((standby) => !sameRef(standby.ref, ref));
-  // One that has stepped in for a dead node first hands over.
-  if (standbys.length < ring.standbys.length) return owns ? undefined : { ...ring, standbys };
-  const node = ring.nodes.find((each) => sameRef(each.ref, ref));
-  if (node === undefined || node.leaving) return undefined;
-  if (!ring.nodes.some((each) => each !== node && !each.leaving)) {
-    return "it is the last data node: there is no other that could take its slots";
-  }
-  return { ...ring, nodes: ring.nodes.map((each) => each === node ? { ...node, leaving: true } : each) };
-}
 
 /** Takes processes off the ring that have left, or that are dead and hold nothing which others do not have. */
 export function drop(view: View): RingChange | undefined {
