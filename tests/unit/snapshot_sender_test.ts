@@ -17,7 +17,11 @@ Deno.test("snapshot sender: tells what is sent, what is left, and how fast", asy
   const parts = { self: { id: "a", incarnation: 1 }, engine, clock, clientsMax: 1, minInSync: 1 };
   const promises = new Promises(clock, []);
   const followed = [1, 2].map((slot) => {
-    const owner = new SlotOwner({ ...parts, promises, recent: new RecentRecords(1) }, slot, 1);
+    const owner = new SlotOwner(
+      { ...parts, promises, recent: new RecentRecords(1), began: () => {} },
+      slot,
+      1,
+    );
     return new FollowedSlot(owner, new Follower({ id: "b", incarnation: 1 }, 0), engine);
   });
   let done = 0;
