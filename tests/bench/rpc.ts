@@ -10,7 +10,7 @@ import { startCluster } from "./cluster.ts";
 import { Workload } from "./workload.ts";
 
 const seconds = Number(parseArgs(Deno.args, { string: ["seconds"] }).seconds ?? 4);
-await using cluster = await startCluster(["up", "--masters", "1", "--data", "1"]);
+await using cluster = await startCluster(["up", "--masters", "1", "--data", "1", "--standbys", "0"]);
 using workload = new Workload([cluster.master], seconds);
 await workload.fill();
 await workload.putsAndGets();
