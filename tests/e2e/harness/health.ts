@@ -3,7 +3,8 @@
 import type { StatusReply } from "../../../proto/gen/kv/v1/kv.ts";
 import type { Client } from "../../../core/client/api.ts";
 import type { Transport } from "../../../core/platform/ports.ts";
-import type { NodeRef, Ring } from "../../../core/ring/ring.ts";
+import { placementOf } from "../../../core/ring/followers.ts";
+import { type NodeRef, type Ring, sameRef } from "../../../core/ring/ring.ts";
 import { routing } from "../../../core/rpc/methods.ts";
 import type { Server } from "./server.ts";
 
@@ -61,6 +62,26 @@ export function lackIn(
     if (held < copies) return `slot ${slot} is held by ${held} of ${copies} in sync`;
   }
   return undefined;
+}
+
+/** The processes that live, as the ring lists them: with a seat, or as standbys. Others are on their way in or out. */
+export function rolesIn(
+  { nodes, standbys }: Pick<Ring, "nodes" | "standbys">,
+  living: readonly StatusReply[],
+): { readonly data: StatusReply[]; readonly standbys: StatusReply[] } {
+  const seats = new Set(nodes.filter(({ leaving }) => !leaving).map(({ ref }) => refKey(ref)));
+  const places = new Set(standbys.map(({ ref }) => refKey(ref)));
+  return {
+    data: living.filter(({ node }) => seats.has(refKey(node))),
+    standbys: living.filter(({ node }) => places.has(refKey(node))),
+  };
+}
+
+/** A slot whose owner is not the one that the rule wants: it is to be handed over yet. */
+export function slotToMove(ring: Ring): string | undefined {
+  const { wanted } = placementOf(ring);
+  const slot = ring.slots.findIndex(({ owner }, slot) => !sameRef(owner, wanted[slot]?.ref));
+  return slot < 0 ? undefined : `slot ${slot} is to be handed over yet`;
 }
 
 export function refKey(ref: NodeRef | undefined): string {

@@ -1,7 +1,7 @@
 import { openObserver } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
-import { activeMasters, lackOfSync, type Observer, statusOf } from "./health.ts";
+import { activeMasters, lackOfSync, type Observer, rolesIn, slotToMove, statusOf } from "./health.ts";
 import type { Network } from "./network.ts";
 import type { Server } from "./server.ts";
 import { ZooKeepers } from "./zookeepers.ts";
@@ -34,33 +34,74 @@ export class World implements AsyncDisposable {
     return world;
   }
 
-  /** Waits until a group is as if nothing had happened. */
-  recovered(group: Group): Promise<unknown> {
+  /**
+   * Waits until a group is as if nothing had happened. A data node that was replaced comes back as one more data node,
+   * while there is one standby less: one of them then leaves and comes back as the other.
+   */
+  async recovered(group: Group): Promise<void> {
+    await this.#well(group);
+    if (group !== "copies") return;
+    for (let turn = await this.#nextTurn(); turn !== undefined; turn = await this.#nextTurn()) {
+      const { server, into } = turn;
+      server.process.signal("SIGTERM");
+      await server.process.ended();
+      server.kind = into;
+      server.startAgain();
+      await this.#well(group);
+    }
+  }
+
+  #well(group: Group): Promise<unknown> {
     return eventually(`${group} recovered`, async () => {
-      const lack = await this.lack(group);
+      const lack = await this.#lack(group);
       if (lack === undefined) return true;
       throw new Error(`${lack}\n${this.#lastWords()}`);
     });
   }
 
-  /** What keeps a group from being well. */
-  async lack(group: Group): Promise<string | undefined> {
-    const { observer, cluster, ensemble } = this;
-    if (group === "copies") {
-      const { data, standbys } = this.shape;
-      const seated = cluster.nodes.filter(({ announced }) => announced?.role === "data").length;
-      // A standby that has stepped in serves before it has the seat of the dead.
-      if (seated < data) return `${seated} of ${data} data nodes`;
-      return await lackOfSync(observer, cluster.nodes, 1 + standbys);
-    }
+  async #lack(group: Group): Promise<string | undefined> {
+    if (group === "copies") return await this.#lackOfCopies();
     if (group === "zookeeper") {
-      const modes = await Promise.all(ensemble.members.map(({ server }) => server.mode()));
+      const modes = await Promise.all(this.ensemble.members.map(({ server }) => server.mode()));
       return modes.includes(undefined) ? "a ZooKeeper server does not serve" : undefined;
     }
-    const answers = await Promise.all(cluster.masters.map((master) => statusOf(observer, master)));
+    const { observer, cluster: { masters } } = this;
+    const answers = await Promise.all(masters.map((master) => statusOf(observer, master)));
     if (answers.includes(undefined)) return "a master does not answer";
-    const active = (await activeMasters(observer, cluster.masters)).length;
+    const active = (await activeMasters(observer, masters)).length;
     return active === 1 ? undefined : `${active} masters are active`;
+  }
+
+  async #lackOfCopies(): Promise<string | undefined> {
+    const { observer, cluster: { nodes } } = this;
+    const { ring, data, standbys } = await this.#roles();
+    if (data.length + standbys.length < nodes.length) {
+      return `${data.length} data nodes and ${standbys.length} standbys of ${nodes.length} are in the ring`;
+    }
+    return await lackOfSync(observer, nodes, 1 + standbys.length) ?? slotToMove(ring);
+  }
+
+  async #roles() {
+    const { observer, cluster: { nodes } } = this;
+    const [ring, ...replies] = await Promise.all([
+      observer.client.ring(),
+      ...nodes.map((node) => statusOf(observer, node)),
+    ]);
+    return { ring, replies, ...rolesIn(ring, replies.filter((reply) => reply !== undefined)) };
+  }
+
+  /** Who is to become what, if there are too many of one kind: of those the one that owns least. */
+  async #nextTurn(): Promise<{ server: Server; into: "data" | "standby" } | undefined> {
+    const { replies, data, standbys } = await this.#roles();
+    const into = data.length > this.shape.data
+      ? "standby"
+      : data.length < this.shape.data
+      ? "data"
+      : undefined;
+    const surplus = into === "standby" ? data : standbys;
+    if (into === undefined || surplus.length === 0) return undefined;
+    const least = surplus.reduce((a, b) => b.slots.length < a.slots.length ? b : a);
+    return { server: this.cluster.nodes[replies.indexOf(least)]!, into };
   }
 
   /** Whether the ring counts on the copies of this node: it owns a slot, or is in sync with an owner. */
