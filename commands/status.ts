@@ -10,8 +10,8 @@ const RING_WAIT_MS = 100;
 export const command: Command = {
   usage: "status [flags]",
   description:
-    `Prints the state of the servers that --addr names and of all data nodes and standbys, one line or JSON document each;
-the masters are those that --addr names. "log at" is the sum of the positions of a node's slots in their logs. Below a
+    `Prints the state of the servers that --addr names and of all masters, data nodes and standbys, one line or JSON document
+each. "log at" is the sum of the positions of a node's slots in their logs. Below a
 node stands who copies its slots, how far behind, and what is on its way there, at which rate. The last line is the
 verdict:
   healthy      everything is served, and every copy that there should be is in sync

@@ -79,5 +79,7 @@ function slotsText(slots: readonly SlotStatus[]): string {
   const reasons = [...new Set(slots.filter((slot) => !slot.serving).map((slot) => slot.reason))];
   const why = reasons.length === 0 ? "" : ` (${reasons.join("; ")})`;
   const position = slots.reduce((sum, slot) => sum + slot.lastLsn, 0);
-  return `${serving} of ${slots.length} slots served${why}, ${keys} keys, ${bytes} bytes, log at ${position}`;
+  return `${serving} of ${slots.length} slots served${why}, ${keys} ${keys === 1 ? "key" : "keys"}, ${
+    size(bytes)
+  }, log at ${position}`;
 }

@@ -15,25 +15,37 @@ interface StatusPorts {
 
 type Known = Omit<ServerStatus, "reply" | "error">;
 
-/** The masters in the order in which they were given, the data nodes in the order of their labels, then the standbys. */
+/**
+ * The masters in the order in which they were given, then those that they know of; the data nodes in the order of their
+ * labels, then the standbys.
+ */
 export async function status(
   { masters, transport }: StatusPorts,
   source: RingSource,
   timeoutMs: number,
 ): Promise<ServerStatus[]> {
-  const ring = await source.wait(Math.min(timeoutMs, RING_WAIT_MS)).catch(() => undefined);
-  return Promise.all(
-    serversOf(ring, masters).map(async (server) => {
+  const ask = (servers: readonly Known[]): Promise<ServerStatus[]> =>
+    Promise.all(servers.map(async (server) => {
       try {
         return { ...server, reply: await transport.call(server.address, routing.status, {}, timeoutMs) };
       } catch (error) {
         return { ...server, error: asKvError(error) };
       }
-    }),
-  );
+    }));
+  const ring = await source.wait(Math.min(timeoutMs, RING_WAIT_MS)).catch(() => undefined);
+  const nodes = nodesOf(ring);
+  const given = masters.filter((address) => !nodes.some((server) => server.address === address));
+  const [first, rest] = await Promise.all([ask(given.map(server)), ask(nodes)]);
+  const told = new Set(first.flatMap(({ reply }) => reply?.masters ?? []));
+  const more = await ask([...told].filter((address) => !given.includes(address)).map(server));
+  return [...first, ...more, ...rest];
 }
 
-function serversOf(ring: Ring | undefined, masters: readonly Address[]): Known[] {
+function server(address: Address): Known {
+  return { address, node: undefined };
+}
+
+function nodesOf(ring: Ring | undefined): Known[] {
   const nodes: Known[] = [];
   for (const node of ring?.nodes ?? []) {
     nodes.push({ address: node.address, node, sync: summary(ring!, node.ref) });
@@ -41,8 +53,7 @@ function serversOf(ring: Ring | undefined, masters: readonly Address[]): Known[]
   for (const { address, ref } of ring?.standbys ?? []) {
     nodes.push({ address, node: undefined, standby: true, sync: summary(ring!, ref) });
   }
-  const others = masters.filter((address) => !nodes.some((server) => server.address === address));
-  return [...others.map((address) => ({ address, node: undefined })), ...nodes];
+  return nodes;
 }
 
 function summary({ slots }: Ring, self: NodeRef): SyncSummary {

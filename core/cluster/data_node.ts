@@ -304,6 +304,7 @@ export class DataNode {
       followers: this.#copies.followers(),
       minInSync: config.minInSync,
       transferBytesPerSecond: config.transferBytesPerSecond,
+      masters: [],
     };
   }
 }

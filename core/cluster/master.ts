@@ -44,6 +44,8 @@ export class Master implements SessionUser {
   #listener!: Listener;
   #session: Session | undefined;
   #lock: LockRequest | undefined;
+  /** All that are registered, as last read. */
+  #masters: readonly Address[] = [];
   /** There while the lock is held. */
   #leader: Leader | undefined;
   #stopping: Promise<void> | undefined;
@@ -153,6 +155,7 @@ export class Master implements SessionUser {
     await ensurePaths(session, this.#paths);
     const own = { ref: { id: this.#id, incarnation: 1 } };
     await ensurePresence(session, this.#paths.masters, this.address, own, this.#loop.wake);
+    this.#masters = await session.children(this.#paths.masters);
     if (!await this.#readRing(session)) return;
     this.#lock ??= this.#enterLock(session);
     if (this.#leader === undefined) return;
@@ -250,6 +253,7 @@ export class Master implements SessionUser {
       followers: [],
       minInSync: 0,
       transferBytesPerSecond: 0,
+      masters: [...this.#masters].sort(),
     };
   }
 }

@@ -162,6 +162,14 @@ Deno.test("status: of all servers known, with the error of one that is down", as
   assertEquals(all.map(({ error }) => error?.code), [undefined, "unreachable", undefined, undefined]);
 });
 
+Deno.test("status: of the masters that wait too, which the one that is named tells", async () => {
+  const { world, masters, nodes } = await cluster();
+  masters[0].mastersTold = masters.map(({ node }) => node.address);
+  const all = await world.run(world.client([masters[0].node.address]).status());
+  const addresses = [...masters, ...nodes].map(({ node }) => node.address);
+  assertEquals(all.map(({ address }) => address), addresses);
+});
+
 Deno.test("status without a ring: of the servers that were given", async () => {
   const world = new NewWorld();
   const all = await world.run(world.client(["127.0.0.1:9666"]).status());

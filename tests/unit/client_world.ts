@@ -111,6 +111,8 @@ export class Server {
   dumpEntries: DumpEntry[] = [];
   dumpFails: KvError | undefined;
   watchFails: KvError | undefined;
+  /** What its status says of masters. */
+  mastersTold: Address[] = [];
   /** Called for each operation; undefined: really do it. */
   script: (operation: Operation, batch: OperationBatch) => Action | undefined = () => undefined;
   pings = 0;
@@ -182,6 +184,7 @@ export class Server {
       followers: [],
       minInSync: 1,
       transferBytesPerSecond: 64 << 20,
+      masters: this.mastersTold,
     }));
     services.stream(routing.watchRing, (replies) => {
       this.watches++;

@@ -85,6 +85,7 @@ export const REPLY: StatusReply = {
   followers: [],
   minInSync: 1,
   transferBytesPerSecond: 1000,
+  masters: [],
 };
 
 export function master(address: string, active: boolean | undefined): ServerStatus {

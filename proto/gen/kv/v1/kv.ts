@@ -407,6 +407,8 @@ export interface StatusReply {
   followers: FollowerStatus[];
   minInSync: number;
   transferBytesPerSecond: number;
+  /** Of masters: all that are registered, those that wait included. */
+  masters: string[];
 }
 
 function createBaseErrorDetail(): ErrorDetail {
@@ -2747,6 +2749,7 @@ function createBaseStatusReply(): StatusReply {
     followers: [],
     minInSync: 0,
     transferBytesPerSecond: 0,
+    masters: [],
   };
 }
 
@@ -2790,6 +2793,9 @@ export const StatusReply = {
     }
     if (message.transferBytesPerSecond !== 0) {
       writer.uint32(104).uint64(message.transferBytesPerSecond);
+    }
+    for (const v of message.masters) {
+      writer.uint32(114).string(v!);
     }
     return writer;
   },
@@ -2892,6 +2898,13 @@ export const StatusReply = {
 
           message.transferBytesPerSecond = readUint64(reader);
           continue;
+        case 14:
+          if (tag !== 114) {
+            break;
+          }
+
+          message.masters.push(reader.string());
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -2920,6 +2933,7 @@ export const StatusReply = {
       transferBytesPerSecond: isSet(object.transferBytesPerSecond)
         ? globalThis.Number(object.transferBytesPerSecond)
         : 0,
+      masters: globalThis.Array.isArray(object?.masters) ? object.masters.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -2964,6 +2978,9 @@ export const StatusReply = {
     if (message.transferBytesPerSecond !== 0) {
       obj.transferBytesPerSecond = Math.round(message.transferBytesPerSecond);
     }
+    if (message.masters?.length) {
+      obj.masters = message.masters;
+    }
     return obj;
   },
 
@@ -2985,6 +3002,7 @@ export const StatusReply = {
     message.followers = object.followers?.map((e) => FollowerStatus.fromPartial(e)) || [];
     message.minInSync = object.minInSync ?? 0;
     message.transferBytesPerSecond = object.transferBytesPerSecond ?? 0;
+    message.masters = object.masters?.map((e) => e) || [];
     return message;
   },
 };
