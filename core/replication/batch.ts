@@ -6,6 +6,7 @@ import {
   bufferOf,
   decodeRecord,
   encodeRecord,
+  isBodyIntact,
   recordBytes,
   recordEnd,
 } from "../storage/log_record.ts";
@@ -54,11 +55,10 @@ export function* recordsOf(batch: Uint8Array): Generator<LogRecord> {
   let at = 0;
   while (at < batch.length) {
     const end = recordEnd(buffer, at, NO_SALT, NO_PLACE);
-    const decoded = end === undefined ? undefined : decodeRecord(buffer, at, end);
-    if (!decoded?.bodyIntact) {
+    if (end === undefined || !isBodyIntact(buffer, at, end)) {
       throw new KvError("invalid", `the batch is broken at byte ${at} of ${batch.length}`);
     }
-    yield decoded.record;
-    at = end!;
+    yield decodeRecord(buffer, at);
+    at = end;
   }
 }

@@ -78,36 +78,38 @@ export function recordEnd(from: Buffer, at: number, salt: number, position: numb
   if (!KINDS.has(kind) || (clientIdLength !== 0 && clientIdLength !== 16)) return undefined;
   const head = bytes.subarray(at + 4, at + RECORD_HEAD_BYTES);
   if (crc32(head, placeSeed(salt, position)) !== view.getUint32(at, true)) return undefined;
-  return at + RECORD_HEAD_BYTES + view.getUint16(at + 12, true) + clientIdLength +
-    view.getUint32(at + 16, true);
+  return endOf(view, at);
 }
 
-/** Reads the record from `at` to `end`, whose head is valid. The value is a view of the buffer. */
-export function decodeRecord(
-  from: Buffer,
-  at: number,
-  end: number,
-): { record: LogRecord; bodyIntact: boolean } {
-  const { bytes, view } = from;
+/** Whether the body of the record from `at` to `end`, whose head is valid, is there and as it was written. */
+export function isBodyIntact({ bytes, view }: Buffer, at: number, end: number): boolean {
+  return end <= bytes.length &&
+    crc32(bytes.subarray(at + RECORD_HEAD_BYTES, end)) === view.getUint32(at + 4, true);
+}
+
+/** The record at `at`, whose head is valid, without key, value and client if the body is not intact. The value is a view. */
+export function decodeRecord({ bytes, view }: Buffer, at: number, bodyIntact = true): LogRecord {
   const keyAt = at + RECORD_HEAD_BYTES;
-  const bodyIntact = end <= bytes.length &&
-    crc32(bytes.subarray(keyAt, end)) === view.getUint32(at + 4, true);
   const clientAt = keyAt + view.getUint16(at + 12, true);
   const valueAt = clientAt + view.getUint16(at + 14, true);
-  const record = {
+  return {
     kind: view.getUint8(at + 8),
     slot: view.getUint16(at + 10, true),
     epoch: view.getFloat64(at + 24, true),
     lsn: view.getFloat64(at + 32, true),
     key: bodyIntact ? readBinary(bytes, keyAt, clientAt) : "",
     hash: view.getUint32(at + 20, true),
-    value: bodyIntact ? bytes.subarray(valueAt, end) : new Uint8Array(0),
+    value: bodyIntact ? bytes.subarray(valueAt, endOf(view, at)) : new Uint8Array(0),
     clientId: bodyIntact ? readBinary(bytes, clientAt, valueAt) : "",
     sequence: view.getFloat64(at + 40, true),
     lowestUnfinished: view.getFloat64(at + 48, true),
     outcome: view.getUint8(at + 9),
   };
-  return { record, bodyIntact };
+}
+
+function endOf(view: DataView, at: number): number {
+  return at + RECORD_HEAD_BYTES + view.getUint16(at + 12, true) + view.getUint16(at + 14, true) +
+    view.getUint32(at + 16, true);
 }
 
 /** The mark that a slot is committed through `lsn`. */

@@ -1,5 +1,5 @@
 import { decodeGroupHead, GROUP_HEAD_BYTES } from "./log_group.ts";
-import { type Buffer, bufferOf, decodeRecord, recordEnd } from "./log_record.ts";
+import { type Buffer, bufferOf, decodeRecord, isBodyIntact, recordEnd } from "./log_record.ts";
 import type { LogRecord } from "./record.ts";
 
 /** A record that was read back. */
@@ -24,7 +24,8 @@ export interface Broken {
 }
 
 export interface ScannedSegment {
-  readonly records: ScannedRecord[];
+  /** Made as they are asked for: all of a log at once would be more than what it is about. */
+  records(): Generator<ScannedRecord>;
   readonly broken: Broken[];
   /** Where the segment begins and ends in the node's log. */
   readonly start: number;
@@ -50,7 +51,7 @@ export function scanSegment(
   const scan = new SegmentScan(buffer, file, start, salt);
   scan.run();
   return {
-    records: scan.records,
+    records: () => scan.records(),
     broken: scan.broken,
     start,
     end: start + scan.end,
@@ -68,7 +69,8 @@ function startOf(buffer: Buffer, salt: number): number | undefined {
 }
 
 class SegmentScan {
-  readonly records: ScannedRecord[] = [];
+  /** Where the intact records are. */
+  readonly #intact: number[] = [];
   readonly broken: Broken[] = [];
   synced = 0;
   /** Where the log ends in this segment; what follows is zeros, by which the file was made longer ahead of the log. */
@@ -96,6 +98,12 @@ class SegmentScan {
     this.#endGroup();
   }
 
+  *records(): Generator<ScannedRecord> {
+    for (const at of this.#intact) {
+      yield { record: decodeRecord(this.buffer, at), position: this.start + at };
+    }
+  }
+
   /** Whether the log ends at `at`: within a group it cannot. */
   #onlyZeros(at: number): boolean {
     if (this.#left !== undefined && this.#left > 0) return false;
@@ -115,15 +123,15 @@ class SegmentScan {
     }
     const end = recordEnd(this.buffer, at, this.salt, this.start + at);
     if (end === undefined) return undefined;
-    const { record, bodyIntact } = decodeRecord(this.buffer, at, end);
     if (this.#left !== undefined) this.#left--;
-    if (bodyIntact) this.records.push({ record, position: this.start + at });
-    else this.#brokenRecord(at, Math.min(end, this.buffer.bytes.length), record);
+    if (isBodyIntact(this.buffer, at, end)) this.#intact.push(at);
+    else this.#brokenRecord(at, Math.min(end, this.buffer.bytes.length));
     return end;
   }
 
-  #brokenRecord(at: number, end: number, record: LogRecord): void {
+  #brokenRecord(at: number, end: number): void {
     const { file, start } = this;
+    const record = decodeRecord(this.buffer, at, false);
     this.broken.push({ file, offset: at, position: start + at, end: start + end, record, lost: 0 });
   }
 

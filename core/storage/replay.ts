@@ -8,6 +8,11 @@ import type { SlotState } from "./slot_state.ts";
 import { settle } from "./snapshot.ts";
 import type { CommittedState } from "./state.ts";
 
+/** `broken`: only its head could be read. */
+interface ReplayedRecord extends ScannedRecord {
+  readonly broken: boolean;
+}
+
 /** What a slot's log was found to lack. */
 interface Track {
   /** LSN of the last record, whether it was read or is known to have been there. */
@@ -39,7 +44,7 @@ export function replay(
   const damage = read.broken.filter(({ position }) => position < read.synced);
   const cutAt = torn?.position ?? Infinity;
   const run = new Replay(manifest, state, slots);
-  run.records(merged(read.records, damage).filter(({ position }) => position < cutAt));
+  run.records(merged(read.records(), damage), cutAt);
   if (torn !== undefined) {
     log("info", "the log's torn tail is cut off", { file: torn.file, offset: torn.offset });
   }
@@ -69,8 +74,9 @@ class Replay {
     }));
   }
 
-  records(scanned: readonly (ScannedRecord & { readonly broken: boolean })[]): void {
+  records(scanned: Iterable<ReplayedRecord>, cutAt: number): void {
     for (const { record, position, broken } of scanned) {
+      if (position >= cutAt) break;
       if (!this.#vouched && position >= this.manifest.synced) this.#checkVouched();
       const slot = this.slots[record.slot];
       if (slot !== undefined) this.#take(slot, this.#tracks[record.slot]!, record, broken);
@@ -207,10 +213,11 @@ class Replay {
 }
 
 /** The records in order of position, among them those of which only the head could be read. */
-function merged(records: readonly ScannedRecord[], damage: readonly Broken[]) {
-  const all = records.map(({ record, position }) => ({ record, position, broken: false }));
-  for (const { record, position } of damage) {
-    if (record !== undefined) all.push({ record, position, broken: true });
+function* merged(intact: Iterable<ScannedRecord>, damage: readonly Broken[]): Generator<ReplayedRecord> {
+  const heads = damage.flatMap(({ record, position }) => record === undefined ? [] : [{ record, position }]);
+  for (const each of intact) {
+    while (heads.length > 0 && heads[0]!.position < each.position) yield { ...heads.shift()!, broken: true };
+    yield { record: each.record, position: each.position, broken: false };
   }
-  return damage.length === 0 ? all : all.sort((a, b) => a.position - b.position);
+  for (const head of heads) yield { ...head, broken: true };
 }
