@@ -83,7 +83,7 @@ export class Copies {
       replicator,
       began,
     });
-    this.#watch = new OwnerWatch(clock, ring, (ref) => master.suspect(ref, true));
+    this.#watch = new OwnerWatch(clock, self, ring, (ref) => master.suspect(ref, true));
   }
 
   bind(services: Services): void {

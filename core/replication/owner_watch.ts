@@ -11,13 +11,17 @@ interface Heard {
 
 const TELL_AGAIN_MS = 200;
 
-/** Tells the master of owners that have gone silent: the first sign of a dead or cut-off data node. */
+/**
+ * Tells the master of owners that have gone silent: the first sign of a dead or cut-off data node. Only a member in
+ * sync bears witness: owners keep a stream to each of theirs, and end it when they have nothing more to say to another.
+ */
 export class OwnerWatch {
   readonly #heard = new Map<string, Heard>();
   #cancel: Cancel | undefined;
 
   constructor(
     private readonly clock: Clock,
+    private readonly self: NodeRef,
     private readonly ring: () => Ring | undefined,
     private readonly suspect: (ref: NodeRef) => void,
   ) {}
@@ -51,7 +55,7 @@ export class OwnerWatch {
     const ring = this.ring();
     if (ring === undefined) return;
     const nowMs = this.clock.monotonicMs();
-    const owners = new Set(ring.slots.map(({ owner }) => owner?.id));
+    const owners = ownersCopiedBy(ring, this.self);
     for (const [id, heard] of this.#heard) {
       if (!owners.has(id)) this.#heard.delete(id);
       else if (!heard.broken && nowMs - heard.atMs < ring.promiseMs) continue;
@@ -61,4 +65,10 @@ export class OwnerWatch {
       }
     }
   }
+}
+
+/** The ids of those who own a slot for which the node is in sync. */
+function ownersCopiedBy({ slots }: Ring, self: NodeRef): Set<string | undefined> {
+  const copied = slots.filter(({ isr }) => isr.some(({ id }) => id === self.id));
+  return new Set(copied.map(({ owner }) => owner?.id));
 }
