@@ -78,7 +78,7 @@ export class Invariants {
       const changed = !copy.isAt(self.incarnation, view);
       if (!changed && view.owner === undefined && copy.ownEpoch === 0) continue;
       const context = contexts[slot]!;
-      if (changed) checkLog(copy, self, view, context);
+      if (changed) checkLog(copy, self, view, context, dying);
       if (view.owner === undefined) leaveOwnership(copy, context);
       if (view.owner === undefined || dying) continue;
       checkOwner(copy, live, view, committedBefore, context);

@@ -13,14 +13,23 @@ export interface CopyContext {
   readonly count: (what: string) => void;
 }
 
-/** Compares a copy with what was last seen of it and with all other copies, and takes note of it. */
-export function checkLog(copy: Copy, self: NodeRef, view: ReplicaView, context: CopyContext): void {
+/**
+ * Compares a copy with what was last seen of it and with all other copies, and takes note of it. `dying`: in the middle
+ * of an event, so that what is committed may not have been applied yet.
+ */
+export function checkLog(
+  copy: Copy,
+  self: NodeRef,
+  view: ReplicaView,
+  context: CopyContext,
+  dying: boolean,
+): void {
   const { log } = view;
   if (copy.incarnation !== self.incarnation) checkRestart(copy, log, context);
   else checkEpochs(copy, view, context);
   if (!isUnusable(log)) {
     readTail(copy, log, context);
-    readCommits(copy, view, context);
+    readCommits(copy, view, context, dying);
   }
   checkListed(copy, log, context);
   copy.take(self.incarnation, view);
@@ -86,7 +95,12 @@ function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyCont
 }
 
 /** Invariant 5: the committed prefixes of all copies agree, and so do the states they make. Followers commit last. */
-function readCommits(copy: Copy, { log, owner }: ReplicaView, { truth, violated }: CopyContext): void {
+function readCommits(
+  copy: Copy,
+  { log, owner }: ReplicaView,
+  { truth, violated }: CopyContext,
+  dying: boolean,
+): void {
   const { committedLsn, committedEpoch, digest } = log;
   if (committedLsn === copy.committedLsn && copy.incarnation !== 0) return;
   const { epochs } = copy;
@@ -101,7 +115,7 @@ function readCommits(copy: Copy, { log, owner }: ReplicaView, { truth, violated 
   else if (committedLsn > truth.committed) {
     violated(`committed through lsn ${committedLsn}, the owners only through ${truth.committed}`);
   }
-  if (committedLsn < log.blurredThroughLsn) return;
+  if (dying || committedLsn < log.blurredThroughLsn) return;
   const problem = truth.digestAt(committedLsn, digest);
   if (problem !== undefined) violated(`committed through lsn ${committedLsn}, it ${problem}`);
 }
