@@ -54,8 +54,10 @@ export function addressOf(ring: Ring, ref: NodeRef): string | undefined {
  * The `replicas` standbys with the highest weights (rendezvous hashing, Thaler and Ravishankar 1998): a standby that
  * comes or goes moves only what it gets or had.
  */
-function chosenStandbys({ standbys, replicas }: Ring, slot: number): NodeRef[] {
-  const refs = standbys.map(({ ref }) => ref);
+function chosenStandbys({ standbys, replicas, slots }: Ring, slot: number): NodeRef[] {
+  const owner = slots[slot]?.owner;
+  // One that owns the slot, without a seat, is no copy of it.
+  const refs = standbys.map(({ ref }) => ref).filter(({ id }) => id !== owner?.id);
   if (replicas === 0 || refs.length <= replicas) return refs;
   const weighed = refs.map((ref) => ({ ref, weight: weightOf(slot, ref.id) }));
   weighed.sort((a, b) => b.weight - a.weight || (a.ref.id < b.ref.id ? -1 : 1));

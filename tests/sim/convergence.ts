@@ -4,8 +4,11 @@ import type { Cluster } from "./cluster.ts";
 /** Whether the slot can be expected to take writes once all trouble is over. */
 export function mustBeWritable({ invariants, rings, plan }: Cluster, slot: number): boolean {
   const { ring } = rings;
-  if (ring === undefined || ring.slots[slot]?.owner === undefined) return true;
-  const copies = ring.replicas === 0 ? ring.standbys.length : Math.min(ring.replicas, ring.standbys.length);
+  const owner = ring?.slots[slot]?.owner;
+  if (ring === undefined || owner === undefined) return true;
+  // A standby may own it, without a seat.
+  const standbys = ring.standbys.filter(({ ref }) => ref.id !== owner.id).length;
+  const copies = ring.replicas === 0 ? standbys : Math.min(ring.replicas, standbys);
   return invariants.hasCopy(slot) && 1 + copies >= plan.config.minInSync;
 }
 

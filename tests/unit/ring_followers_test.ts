@@ -57,6 +57,13 @@ Deno.test("followers: with replicas, each slot has as many standbys, spread even
   }
 });
 
+Deno.test("followers: a standby that owns a slot is none of its copies: another is chosen in its place", () => {
+  const owner = { owner: ref("s"), epoch: 2, isr: [ref("s")], isrSeq: 2 };
+  const ring = ringOf(["s", "t"], { replicas: 1 });
+  const slots = ring.slots.map(() => owner);
+  for (const chosen of placementOf({ ...ring, slots }).standbys) assertEquals(ids(chosen), ["t"]);
+});
+
 Deno.test("followers: a former owner in sync is of no more use, a standby and the wanted owner are", () => {
   const isr = ["a", "b", "s", "old"].map(ref);
   const entry: SlotEntry = { owner: ref("a"), epoch: 4, isr, isrSeq: 9 };
