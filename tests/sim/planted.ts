@@ -2,18 +2,23 @@
  * What the simulation was tried with and did not find, so that it proves nothing about it; unit tests look at most of it:
  *
  * - the client never says that it has sent a write before (300 seeds): an earlier sending may be executed late
- * - the ring written without comparing its version (120 to 150 seeds, as all below): the check of the lock remains
  * - the lost reply of a ring write taken for success; a write repeated under a new client id
  * - a write that the full disk refused not taken back (200 seeds); compaction without a sync of its own
  */
 
-/** A fault to plant in the program: the text to be found, exactly once, and what stands there instead. */
-export interface Planted {
-  readonly name: string;
+/** A change of the program: the text to be found, exactly once, and what stands there instead. */
+export interface Edit {
   /** From the root of the project. */
   readonly file: string;
   readonly find: string;
   readonly replace: string;
+}
+
+/** A fault to plant in the program. */
+export interface Planted extends Edit {
+  readonly name: string;
+  /** Where two look after the same thing, neither must. */
+  readonly also?: readonly Edit[];
   /** What it breaks, and so how the simulation can see it. */
   readonly why: string;
 }
@@ -266,5 +271,98 @@ export const PLANTED: readonly Planted[] = [
     find: "return this.#entitled[slot] === epoch - 1 && epoch > 1;",
     replace: "return epoch > 1;",
     why: "a follower that never was the owner lets go of what another still holds",
+  },
+  {
+    name: "one promise for all slots of a node",
+    file: "core/replication/promises.ts",
+    find: "    this.#notBeforeMs[slot] = 0;",
+    replace: "    this.#notBeforeMs.fill(0);",
+    why: "who was given one slot takes itself for free to serve others, whose owners count on it",
+  },
+  {
+    name: "a lease from when the answer came",
+    file: "core/replication/link.ts",
+    find: "owner.promised(follower, heartbeat.sentMs, heartbeat.sentWallMs);",
+    replace: "owner.promised(follower, this.parts.clock.monotonicMs(), this.parts.clock.wallMs());",
+    why:
+      "the answer may have been long on its way, or the owner paused: the promise has run out before the lease",
+  },
+  {
+    name: "a lease from messages of any kind",
+    file: "core/replication/slot_owner.ts",
+    find: "    follower.progressMs = this.#parts.clock.monotonicMs();",
+    replace: "    this.promised(follower, this.#parts.clock.monotonicMs(), this.#parts.clock.wallMs());",
+    why: "an acknowledgement is no promise, and may be late",
+  },
+  {
+    name: "a pending retry answered at once",
+    file: "core/replication/retries.ts",
+    find: "    addWaiter(record, waiter);",
+    replace: "    waiter.done(record.outcome, record.version, 0);",
+    why: "the first sending is not committed, and may never be",
+  },
+  {
+    name: "an expired result executed",
+    file: "core/replication/retries.ts",
+    find: "  if (sequence >= client.lowestUnfinished) return false;",
+    replace: "  return false;",
+    why: "a late sending of a write that was answered long ago takes effect once more",
+  },
+  {
+    name: "a member dropped in thought",
+    file: "core/replication/follower.ts",
+    find: "return this.inRing || this.proposedSeq",
+    replace: "return (this.inRing && this.downSinceMs === undefined) || this.proposedSeq",
+    why: "the ring still lists who does not get what is acknowledged",
+  },
+  {
+    name: "the ring written without comparing its version",
+    file: "core/cluster/ring_writer.ts",
+    find: "version: read.nodeVersion },",
+    replace: "version: undefined as unknown as number },",
+    why: "a decision on an old ring undoes what was written since",
+  },
+  {
+    name: "a hand-over before the successor is in sync",
+    file: "core/replication/proposals.ts",
+    find: "follower.inRing && sameRef(follower.ref, wanted.owner));",
+    replace: "follower.streaming && sameRef(follower.ref, wanted.owner));",
+    also: [{
+      file: "core/replication/proposals.ts",
+      find: "follower.ackedLsn >= neededLsn &&",
+      replace: "follower.ackedLsn >= neededLsn && !sameRef(follower.ref, wanted.owner) &&",
+    }, {
+      file: "core/replication/replicator.ts",
+      find: "owner.idle && successor.ackedLsn === lastLsn;",
+      replace: "owner.idle && lastLsn > 0;",
+    }, {
+      file: "core/cluster/decide/proposals.ts",
+      find: "      if (!isMember || node.id === entry.owner.id)",
+      replace:
+        "      if (!isMember) return { owner: node, epoch: epoch + 1, isr: [...entry.isr, node], isrSeq: isrSeq + 1 };\n" +
+        "      if (node.id === entry.owner.id)",
+    }],
+    why: "the new owner lacks what was acknowledged",
+  },
+  {
+    name: "a hand-over in the same epoch",
+    file: "core/cluster/decide/proposals.ts",
+    find: "return { owner: heir.ref, epoch: epoch + 1,",
+    replace: "return { owner: heir.ref, epoch,",
+    why: "two owners of one slot, of which nobody can say which is the later one",
+  },
+  {
+    name: "a source that goes on after it has let go",
+    file: "core/replication/replicas.ts",
+    find: "      deposed(slot, epoch);\n",
+    replace: "",
+    why: "it said that it answers no more, and the new owner serves because of that",
+  },
+  {
+    name: "a snapshot without the results of clients",
+    file: "core/replication/snapshot_source.ts",
+    find: "engine.clientResults(slot));",
+    replace: "EMPTY);",
+    why: "a retry at the new owner is executed again",
   },
 ];
