@@ -1,11 +1,11 @@
-/** Processes that go: those that have left, and those that are dead and needed by nobody, or only as members in sync. */
+/** Processes that go: those that have left, and those that are dead and needed by nobody. */
 
 import type { NodeRef } from "../../ring/ring.ts";
 import { type Answers, isIn, isNeeded, type RingChange, type View } from "./view.ts";
 
 /**
  * Takes processes off the ring that have left, or that are dead: data nodes when they hold nothing which others do not
- * have, and standbys, which are listed again when they are back.
+ * have, and standbys that own nothing, which are listed again when they are back.
  */
 export function drop(view: View): RingChange | undefined {
   const { ring, data, standbys } = view;
@@ -17,7 +17,8 @@ export function drop(view: View): RingChange | undefined {
   });
   // Listed, a dead one would be chosen for slots in the place of those who can copy them. In-sync sets keep it.
   const staying = ring.standbys.filter(({ ref }) =>
-    registered.has(ref.id) || view.lost.get(ref.id) !== "dead"
+    registered.has(ref.id) || view.lost.get(ref.id) !== "dead" ||
+    ring.slots.some(({ owner }) => owner?.id === ref.id)
   );
   if (nodes.length === ring.nodes.length && staying.length === ring.standbys.length) return undefined;
   return { ...ring, nodes, standbys: staying };
