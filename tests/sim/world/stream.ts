@@ -123,12 +123,14 @@ export class SimStream implements Link {
 
   /**
    * Both ends learn of it, each in its own time; what is on the way may still come before. The server's end may learn
-   * late, and then takes what the client has long sent again elsewhere.
+   * late, and then takes what the client has long sent again elsewhere: `last`, which hung in the network.
    */
-  reset(error: UnreachableError): void {
-    this.#broken = true;
+  reset(error: UnreachableError, last: () => void = () => {}): void {
     const { network } = this;
-    const serverMs = network.random.chance(0.5) ? network.latencyMs() : network.keepaliveMs();
+    const late = network.random.chance(0.5);
+    const serverMs = late ? network.keepaliveMs() : network.latencyMs();
+    if (late) this.#fly(this.client, last, network.random.between(0, serverMs));
+    this.#broken = true;
     network.scheduler.after(network.latencyMs(), () => this.close(this.client, error), this.client.process);
     network.scheduler.after(serverMs, () => this.close(this.server, error), this.server.process);
   }
@@ -147,13 +149,14 @@ export class SimStream implements Link {
     if (from.closed || from.ended || from.cancelled || !from.process.alive) return false;
     if (this.#broken) return true;
     const network = this.network;
+    const to = this.#other(from);
+    const arrive = () => this.#receive(to, bytes);
     if (network.random.chance(network.settings.reset)) {
       network.count("stream reset");
-      this.reset(new UnreachableError("connection reset"));
+      this.reset(new UnreachableError("connection reset"), from === this.client ? arrive : undefined);
       return true;
     }
-    const to = this.#other(from);
-    this.transmit(from, () => this.#receive(to, bytes));
+    this.transmit(from, arrive);
     if (from.drainPending || !network.random.chance(network.settings.backPressure)) return !from.drainPending;
     network.count("back-pressure");
     from.drainPending = true;
@@ -186,21 +189,26 @@ export class SimStream implements Link {
       return;
     }
     for (const action of from.waiting.splice(0)) {
-      from.inFlight.push(action);
-      const delayMs = network.delayMs(from.process, to.process);
-      const arrivalMs = Math.max(network.scheduler.nowMs + delayMs, from.lastArrivalMs);
-      from.lastArrivalMs = arrivalMs;
-      // The event takes the first message, whichever event it is: the order of a stream survives a pause.
-      network.scheduler.at(
-        arrivalMs,
-        () => {
-          const first = from.inFlight.shift();
-          if (!to.closed) first?.();
-        },
-        to.process,
-        "stream",
-      );
+      this.#fly(from, action, network.delayMs(from.process, to.process));
     }
+  }
+
+  /** Brings `action` to the other end in this time, but behind all that went before it. */
+  #fly(from: End, action: () => void, delayMs: number): void {
+    const to = this.#other(from);
+    const { scheduler } = this.network;
+    from.inFlight.push(action);
+    from.lastArrivalMs = Math.max(scheduler.nowMs + delayMs, from.lastArrivalMs);
+    // The event takes the first message, whichever event it is: the order of a stream survives a pause.
+    scheduler.at(
+      from.lastArrivalMs,
+      () => {
+        const first = from.inFlight.shift();
+        if (!to.closed) first?.();
+      },
+      to.process,
+      "stream",
+    );
   }
 
   #closeSoon(end: End, error: Error): void {
