@@ -62,7 +62,37 @@ export const AIMED_FAULTS: readonly Fault[] = [
       return cluster.rings.onWrite(listener) satisfies End;
     },
   },
+  {
+    name: "active master thrown back to an old ring",
+    group: "aimed",
+    lastsMs: 5000,
+    inject: throwBack,
+  },
 ];
+
+/** A server of the coordinator stands still; after the next write of the ring it is the only one that the writer reaches. */
+function throwBack({ ensemble, rings, masters }: Cluster, random: SeededRandom): End {
+  const { servers } = ensemble.settings;
+  const old = random.below(servers);
+  const others = Array.from({ length: servers }, (_, server) => server).filter((server) => server !== old);
+  let thrown: string | undefined;
+  const throwNow = (on: boolean) => {
+    for (const server of others) ensemble.cutServer(thrown!, server, on);
+  };
+  ensemble.freeze(old, true);
+  const stopListening = rings.onWrite(() => {
+    const active = masters.find(({ program }) => program?.active);
+    if (thrown !== undefined || active === undefined) return;
+    thrown = active.name;
+    throwNow(true);
+    ensemble.kick(thrown);
+  });
+  return () => {
+    stopListening();
+    ensemble.freeze(old, false);
+    if (thrown !== undefined) throwNow(false);
+  };
+}
 
 /** The master that wrote it, or one that won or lost a slot by it. */
 function afterRingWrite(

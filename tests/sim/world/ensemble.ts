@@ -193,6 +193,11 @@ export class SimEnsemble {
     else this.#cuts.delete(cut);
   }
 
+  /** The servers close the process's connections; its sessions live on. */
+  kick(client: string): void {
+    for (const session of this.#sessions.values()) if (session.client === client) session.kicked();
+  }
+
   /** Number of the server that the session is connected to. */
   serverOf(session: string): number | undefined {
     return this.#sessions.get(session)?.replica.index;
