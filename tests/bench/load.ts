@@ -3,6 +3,7 @@
 import { build, type Histogram } from "hdr-histogram-js";
 
 export interface Figures {
+  readonly operations: number;
   readonly perSecond: number;
   /** Latency of single operations, in milliseconds. */
   readonly p50Ms: number;
@@ -10,11 +11,12 @@ export interface Figures {
   readonly maxMs: number;
 }
 
-/** Keeps `inFlight` calls of `operate` going for `seconds`, after a warm-up of half as long. */
+/** Keeps `inFlight` calls of `operate` going for `seconds`, after a warm-up of half as long, and `warm` between the two. */
 export async function measure(
   inFlight: number,
   seconds: number,
   operate: (index: number) => Promise<unknown>,
+  warm: () => void = () => {},
 ): Promise<Figures> {
   const histogram = build({
     lowestDiscernibleValue: 1,
@@ -23,11 +25,13 @@ export async function measure(
   });
   let index = 0;
   await run(inFlight, seconds / 2, () => operate(index++), undefined);
+  warm();
   const startMs = performance.now();
   const operations = await run(inFlight, seconds, () => operate(index++), histogram);
   const elapsedS = (performance.now() - startMs) / 1000;
   const ms = (percentile: number) => histogram.getValueAtPercentile(percentile) / 1000;
-  return { perSecond: operations / elapsedS, p50Ms: ms(50), p99Ms: ms(99), maxMs: histogram.maxValue / 1000 };
+  const perSecond = operations / elapsedS;
+  return { operations, perSecond, p50Ms: ms(50), p99Ms: ms(99), maxMs: histogram.maxValue / 1000 };
 }
 
 async function run(

@@ -8,6 +8,7 @@ import type { Transport } from "../../core/platform/ports.ts";
 import { systemRandom } from "../../core/platform/random.ts";
 import { grpcTransport } from "../../core/rpc/transport.ts";
 import { figuresLine, measure } from "./load.ts";
+import { usedLine, usedUs, type Watched } from "./processor_time.ts";
 
 const KEYS = 100_000;
 const encoder = new TextEncoder();
@@ -18,7 +19,12 @@ export class Workload implements Disposable {
   readonly client: Client;
   readonly transport: Transport & { close(): void };
 
-  constructor(masters: readonly string[], private readonly seconds: number) {
+  /** `watched`: processes whose processor time is told as well. */
+  constructor(
+    masters: readonly string[],
+    private readonly seconds: number,
+    private readonly watched: readonly Watched[] = [],
+  ) {
     const log = stderrLog("warn", "bench");
     const ports = { clock: systemClock, random: systemRandom, log };
     this.transport = grpcTransport(ports);
@@ -46,7 +52,10 @@ export class Workload implements Disposable {
   async show(name: string, inFlight: number, operate: (key: Uint8Array) => Promise<unknown>): Promise<void> {
     // Neighbours in time are far apart in the list: 7919 is a prime.
     const operateAt = (index: number) => operate(keys[(index * 7919) % KEYS]!);
-    console.log(figuresLine(name, await measure(inFlight, this.seconds, operateAt)));
+    let before: number[] = [];
+    const figures = await measure(inFlight, this.seconds, operateAt, () => before = usedUs(this.watched));
+    console.log(figuresLine(name, figures));
+    if (this.watched.length > 0) console.log(usedLine(this.watched, before, figures.operations));
   }
 
   [Symbol.dispose](): void {
