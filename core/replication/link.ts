@@ -32,7 +32,17 @@ const BATCH_BYTES = 256 << 10;
 const WINDOW_BYTES = 4 << 20;
 const REOPEN_MS = 100;
 const ASK_AGAIN_MS = 100;
-const NO_RECORDS = new Uint8Array(0);
+const EMPTY_BATCH: ReplicateBatch = {
+  from: undefined,
+  to: undefined,
+  number: 0,
+  heartbeat: undefined,
+  queries: [],
+  begins: [],
+  records: new Uint8Array(0),
+  committedSlots: [],
+  committedLsns: [],
+};
 
 export interface LinkParts {
   readonly self: NodeRef;
@@ -191,8 +201,7 @@ export class Link implements Incoming<ReplicateReply> {
   }
 
   #send(message: Partial<ReplicateBatch>): void {
-    const batch = { number: 0, queries: [], begins: [], records: NO_RECORDS, ...message };
-    const sent = this.#outgoing?.send({ from: undefined, to: undefined, heartbeat: undefined, ...batch });
+    const sent = this.#outgoing?.send({ ...EMPTY_BATCH, ...message });
     if (sent === false) this.#blocked = true;
   }
 
@@ -233,9 +242,11 @@ export class Link implements Incoming<ReplicateReply> {
     return marks;
   }
 
-  #sendRecords(records: Uint8Array, marks: readonly Mark[], begins: SlotBegin[] = [], part = false): void {
-    const number = this.#sent.add(records.length, marks, part);
-    this.#send({ number, records, begins });
+  #sendRecords(records: Uint8Array, marks: readonly Mark[]): void {
+    const number = this.#sent.add(records.length, marks, false);
+    const committedSlots = marks.map(({ followed }) => followed.slot);
+    const committedLsns = committedSlots.map((slot) => this.parts.engine.slot(slot).committedLsn);
+    this.#send({ number, records, committedSlots, committedLsns });
   }
 
   /** Asks for the positions of slots that are idle. */
@@ -305,7 +316,8 @@ export class Link implements Incoming<ReplicateReply> {
     const edge = { slot, epoch: owner.epoch, prevEpoch: 0, prevLsn: 0 };
     const begins = begin ? [{ ...edge, snapshot: true, ringVersion: this.parts.ringVersion() }] : [];
     const marks = endLsn === undefined ? [] : [{ followed, session, lsn: endLsn }];
-    this.#sendRecords(records, marks, begins, true);
+    const number = this.#sent.add(records.length, marks, true);
+    this.#send({ number, records, begins });
   }
 
   #snapshotSent(followed: FollowedSlot, baseLsn: number): void {

@@ -113,12 +113,16 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
     });
   }
 
-  #records({ number, records }: ReplicateBatch): void {
-    for (const record of recordsOf(records)) this.parts.replicas.append(this, record);
-    this.parts.engine.whenSynced(() => {
+  #records({ number, records, committedSlots, committedLsns }: ReplicateBatch): void {
+    const { engine, promises, replicas } = this.parts;
+    for (const record of recordsOf(records)) replicas.append(this, record);
+    engine.whenSynced(() => {
       this.#synced = number;
       this.#flushSoon();
     });
+    for (const [i, slot] of committedSlots.entries()) {
+      replicas.committed(this, slot, promises.highest(slot), committedLsns[i]!);
+    }
   }
 
   #flushSoon(): void {

@@ -6,7 +6,7 @@
 
 /* eslint-disable */
 import _m0 from "protobufjs/minimal";
-import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
+import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
 import { Any } from "../protobuf/any.ts";
 
 /** The standard error model of gRPC: what `grpc-status-details-bin` holds. */

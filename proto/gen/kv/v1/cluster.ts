@@ -7,7 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
-import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
+import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
 import { NodeRef, Ring } from "./ring.ts";
 
 export enum ProposalKind {
@@ -117,6 +117,12 @@ export interface ReplicateBatch {
   begins: SlotBegin[];
   /** Records of the log, of any slots, one after the other, in the form that they have in the log's files. */
   records: Uint8Array;
+  /**
+   * How far slots of which there are records here are committed, so that the follower need not wait for a heartbeat and
+   * then apply much at once. It speaks in the epoch of the slot's beginning.
+   */
+  committedSlots: number[];
+  committedLsns: number[];
 }
 
 /** Not refused, it is a promise: not to serve the slots before promise_ms have passed since it came. */
@@ -194,7 +200,7 @@ function createBaseOfferRingReply(): OfferRingReply {
 export const OfferRingReply = {
   encode(message: OfferRingReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
     if (message.ringVersion !== 0) {
-      writer.uint32(8).uint64(message.ringVersion);
+      writeUint64(writer.uint32(8), message.ringVersion);
     }
     return writer;
   },
@@ -316,7 +322,7 @@ export const InspectReply = {
     }
     writer.ldelim();
     if (message.ringVersion !== 0) {
-      writer.uint32(24).uint64(message.ringVersion);
+      writeUint64(writer.uint32(24), message.ringVersion);
     }
     writer.uint32(34).fork();
     for (const v of message.notServed) {
@@ -441,10 +447,10 @@ export const Proposal = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     if (message.isrSeq !== 0) {
-      writer.uint32(24).uint64(message.isrSeq);
+      writeUint64(writer.uint32(24), message.isrSeq);
     }
     if (message.kind !== 0) {
       writer.uint32(32).int32(message.kind);
@@ -830,6 +836,8 @@ function createBaseReplicateBatch(): ReplicateBatch {
     queries: [],
     begins: [],
     records: EMPTY_BYTES,
+    committedSlots: [],
+    committedLsns: [],
   };
 }
 
@@ -842,7 +850,7 @@ export const ReplicateBatch = {
       NodeRef.encode(message.to, writer.uint32(18).fork()).ldelim();
     }
     if (message.number !== 0) {
-      writer.uint32(24).uint64(message.number);
+      writeUint64(writer.uint32(24), message.number);
     }
     if (message.heartbeat !== undefined) {
       Heartbeat.encode(message.heartbeat, writer.uint32(34).fork()).ldelim();
@@ -856,6 +864,16 @@ export const ReplicateBatch = {
     if (message.records.length !== 0) {
       writer.uint32(58).bytes(message.records);
     }
+    writer.uint32(66).fork();
+    for (const v of message.committedSlots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    writer.uint32(74).fork();
+    for (const v of message.committedLsns) {
+      writeUint64(writer, v);
+    }
+    writer.ldelim();
     return writer;
   },
 
@@ -915,6 +933,40 @@ export const ReplicateBatch = {
 
           message.records = reader.bytes();
           continue;
+        case 8:
+          if (tag === 64) {
+            message.committedSlots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 66) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.committedSlots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 9:
+          if (tag === 72) {
+            message.committedLsns.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 74) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.committedLsns.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -933,6 +985,12 @@ export const ReplicateBatch = {
       queries: globalThis.Array.isArray(object?.queries) ? object.queries.map((e: any) => SlotQuery.fromJSON(e)) : [],
       begins: globalThis.Array.isArray(object?.begins) ? object.begins.map((e: any) => SlotBegin.fromJSON(e)) : [],
       records: isSet(object.records) ? bytesFromBase64(object.records) : EMPTY_BYTES,
+      committedSlots: globalThis.Array.isArray(object?.committedSlots)
+        ? object.committedSlots.map((e: any) => globalThis.Number(e))
+        : [],
+      committedLsns: globalThis.Array.isArray(object?.committedLsns)
+        ? object.committedLsns.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -959,6 +1017,12 @@ export const ReplicateBatch = {
     if (message.records.length !== 0) {
       obj.records = base64FromBytes(message.records);
     }
+    if (message.committedSlots?.length) {
+      obj.committedSlots = message.committedSlots.map((e) => Math.round(e));
+    }
+    if (message.committedLsns?.length) {
+      obj.committedLsns = message.committedLsns.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -976,6 +1040,8 @@ export const ReplicateBatch = {
     message.queries = object.queries?.map((e) => SlotQuery.fromPartial(e)) || [];
     message.begins = object.begins?.map((e) => SlotBegin.fromPartial(e)) || [];
     message.records = object.records ?? EMPTY_BYTES;
+    message.committedSlots = object.committedSlots?.map((e) => e) || [];
+    message.committedLsns = object.committedLsns?.map((e) => e) || [];
     return message;
   },
 };
@@ -987,7 +1053,7 @@ function createBaseHeartbeat(): Heartbeat {
 export const Heartbeat = {
   encode(message: Heartbeat, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
     if (message.number !== 0) {
-      writer.uint32(8).uint64(message.number);
+      writeUint64(writer.uint32(8), message.number);
     }
     writer.uint32(18).fork();
     for (const v of message.slots) {
@@ -996,12 +1062,12 @@ export const Heartbeat = {
     writer.ldelim();
     writer.uint32(26).fork();
     for (const v of message.epochs) {
-      writer.uint64(v);
+      writeUint64(writer, v);
     }
     writer.ldelim();
     writer.uint32(34).fork();
     for (const v of message.committedLsns) {
-      writer.uint64(v);
+      writeUint64(writer, v);
     }
     writer.ldelim();
     return writer;
@@ -1132,7 +1198,7 @@ export const SlotQuery = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     return writer;
   },
@@ -1206,19 +1272,19 @@ export const SlotBegin = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     if (message.prevEpoch !== 0) {
-      writer.uint32(24).uint64(message.prevEpoch);
+      writeUint64(writer.uint32(24), message.prevEpoch);
     }
     if (message.prevLsn !== 0) {
-      writer.uint32(32).uint64(message.prevLsn);
+      writeUint64(writer.uint32(32), message.prevLsn);
     }
     if (message.snapshot !== false) {
       writer.uint32(40).bool(message.snapshot);
     }
     if (message.ringVersion !== 0) {
-      writer.uint32(48).uint64(message.ringVersion);
+      writeUint64(writer.uint32(48), message.ringVersion);
     }
     return writer;
   },
@@ -1343,7 +1409,7 @@ export const ReplicateReply = {
       SlotPosition.encode(v!, writer.uint32(18).fork()).ldelim();
     }
     if (message.synced !== 0) {
-      writer.uint32(24).uint64(message.synced);
+      writeUint64(writer.uint32(24), message.synced);
     }
     for (const v of message.refusals) {
       SlotRefusal.encode(v!, writer.uint32(34).fork()).ldelim();
@@ -1447,7 +1513,7 @@ function createBaseHeartbeatReply(): HeartbeatReply {
 export const HeartbeatReply = {
   encode(message: HeartbeatReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
     if (message.number !== 0) {
-      writer.uint32(8).uint64(message.number);
+      writeUint64(writer.uint32(8), message.number);
     }
     writer.uint32(18).fork();
     for (const v of message.refusedSlots) {
@@ -1456,7 +1522,7 @@ export const HeartbeatReply = {
     writer.ldelim();
     writer.uint32(26).fork();
     for (const v of message.refusedEpochs) {
-      writer.uint64(v);
+      writeUint64(writer, v);
     }
     writer.ldelim();
     writer.uint32(34).fork();
@@ -1596,10 +1662,10 @@ export const SlotPosition = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     if (message.committedLsn !== 0) {
-      writer.uint32(24).uint64(message.committedLsn);
+      writeUint64(writer.uint32(24), message.committedLsn);
     }
     if (message.damaged !== false) {
       writer.uint32(32).bool(message.damaged);
@@ -1609,12 +1675,12 @@ export const SlotPosition = {
     }
     writer.uint32(50).fork();
     for (const v of message.runEpochs) {
-      writer.uint64(v);
+      writeUint64(writer, v);
     }
     writer.ldelim();
     writer.uint32(58).fork();
     for (const v of message.runLsns) {
-      writer.uint64(v);
+      writeUint64(writer, v);
     }
     writer.ldelim();
     return writer;
@@ -1771,7 +1837,7 @@ export const SlotRefusal = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);

@@ -7,7 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
-import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
+import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
 import { NodeRef, Ring, RingNode } from "./ring.ts";
 
 export enum ErrorCode {
@@ -427,10 +427,10 @@ export const ErrorDetail = {
       writer.uint32(24).uint32(message.slot);
     }
     if (message.ringVersion !== undefined) {
-      writer.uint32(32).uint64(message.ringVersion);
+      writeUint64(writer.uint32(32), message.ringVersion);
     }
     if (message.clientIdAboveMs !== undefined) {
-      writer.uint32(40).uint64(message.clientIdAboveMs);
+      writeUint64(writer.uint32(40), message.clientIdAboveMs);
     }
     return writer;
   },
@@ -541,7 +541,7 @@ export const Condition = {
         writer.uint32(8).bool(message.kind.absent);
         break;
       case "version":
-        writer.uint32(16).uint64(message.kind.version);
+        writeUint64(writer.uint32(16), message.kind.version);
         break;
     }
     return writer;
@@ -623,10 +623,10 @@ export const WriteId = {
       writer.uint32(10).bytes(message.clientId);
     }
     if (message.sequence !== 0) {
-      writer.uint32(16).uint64(message.sequence);
+      writeUint64(writer.uint32(16), message.sequence);
     }
     if (message.lowestUnfinished !== 0) {
-      writer.uint32(24).uint64(message.lowestUnfinished);
+      writeUint64(writer.uint32(24), message.lowestUnfinished);
     }
     if (message.retry !== false) {
       writer.uint32(32).bool(message.retry);
@@ -787,7 +787,7 @@ export const GetReply = {
       writer.uint32(18).bytes(message.value);
     }
     if (message.version !== 0) {
-      writer.uint32(24).uint64(message.version);
+      writeUint64(writer.uint32(24), message.version);
     }
     return writer;
   },
@@ -1074,10 +1074,10 @@ export const WriteReply = {
       writer.uint32(8).int32(message.outcome);
     }
     if (message.version !== 0) {
-      writer.uint32(16).uint64(message.version);
+      writeUint64(writer.uint32(16), message.version);
     }
     if (message.epoch !== 0) {
-      writer.uint32(24).uint64(message.epoch);
+      writeUint64(writer.uint32(24), message.epoch);
     }
     return writer;
   },
@@ -1183,7 +1183,7 @@ export const Operation = {
       Condition.encode(message.condition, writer.uint32(42).fork()).ldelim();
     }
     if (message.sequence !== 0) {
-      writer.uint32(48).uint64(message.sequence);
+      writeUint64(writer.uint32(48), message.sequence);
     }
     if (message.retry !== false) {
       writer.uint32(56).bool(message.retry);
@@ -1325,7 +1325,7 @@ export const OperationBatch = {
       writer.uint32(18).bytes(message.clientId);
     }
     if (message.lowestUnfinished !== 0) {
-      writer.uint32(24).uint64(message.lowestUnfinished);
+      writeUint64(writer.uint32(24), message.lowestUnfinished);
     }
     return writer;
   },
@@ -1422,10 +1422,10 @@ export const Reply = {
       writer.uint32(34).bytes(message.value);
     }
     if (message.version !== 0) {
-      writer.uint32(40).uint64(message.version);
+      writeUint64(writer.uint32(40), message.version);
     }
     if (message.epoch !== 0) {
-      writer.uint32(48).uint64(message.epoch);
+      writeUint64(writer.uint32(48), message.epoch);
     }
     if (message.error !== undefined) {
       ErrorDetail.encode(message.error, writer.uint32(58).fork()).ldelim();
@@ -1712,7 +1712,7 @@ export const DumpEntry = {
       writer.uint32(18).bytes(message.value);
     }
     if (message.version !== 0) {
-      writer.uint32(24).uint64(message.version);
+      writeUint64(writer.uint32(24), message.version);
     }
     if (message.slot !== 0) {
       writer.uint32(32).uint32(message.slot);
@@ -1912,7 +1912,7 @@ function createBaseWatchRingRequest(): WatchRingRequest {
 export const WatchRingRequest = {
   encode(message: WatchRingRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
     if (message.aboveVersion !== 0) {
-      writer.uint32(8).uint64(message.aboveVersion);
+      writeUint64(writer.uint32(8), message.aboveVersion);
     }
     return writer;
   },
@@ -2032,10 +2032,10 @@ export const GetSlotReply = {
       writer.uint32(16).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(24).uint64(message.epoch);
+      writeUint64(writer.uint32(24), message.epoch);
     }
     if (message.ringVersion !== 0) {
-      writer.uint32(32).uint64(message.ringVersion);
+      writeUint64(writer.uint32(32), message.ringVersion);
     }
     if (message.owner !== undefined) {
       RingNode.encode(message.owner, writer.uint32(42).fork()).ldelim();
@@ -2196,7 +2196,7 @@ export const PingReply = {
       writer.uint32(16).bool(message.active);
     }
     if (message.ringVersion !== 0) {
-      writer.uint32(24).uint64(message.ringVersion);
+      writeUint64(writer.uint32(24), message.ringVersion);
     }
     if (message.node !== undefined) {
       NodeRef.encode(message.node, writer.uint32(34).fork()).ldelim();
@@ -2340,19 +2340,19 @@ export const SlotStatus = {
       writer.uint32(8).uint32(message.slot);
     }
     if (message.epoch !== 0) {
-      writer.uint32(16).uint64(message.epoch);
+      writeUint64(writer.uint32(16), message.epoch);
     }
     if (message.lastLsn !== 0) {
-      writer.uint32(24).uint64(message.lastLsn);
+      writeUint64(writer.uint32(24), message.lastLsn);
     }
     if (message.committedLsn !== 0) {
-      writer.uint32(32).uint64(message.committedLsn);
+      writeUint64(writer.uint32(32), message.committedLsn);
     }
     if (message.keys !== 0) {
-      writer.uint32(40).uint64(message.keys);
+      writeUint64(writer.uint32(40), message.keys);
     }
     if (message.bytes !== 0) {
-      writer.uint32(48).uint64(message.bytes);
+      writeUint64(writer.uint32(48), message.bytes);
     }
     if (message.serving !== false) {
       writer.uint32(56).bool(message.serving);
@@ -2504,10 +2504,10 @@ export const TransferStatus = {
       writer.uint32(8).uint32(message.slots);
     }
     if (message.bytesSent !== 0) {
-      writer.uint32(16).uint64(message.bytesSent);
+      writeUint64(writer.uint32(16), message.bytesSent);
     }
     if (message.bytesLeft !== 0) {
-      writer.uint32(24).uint64(message.bytesLeft);
+      writeUint64(writer.uint32(24), message.bytesLeft);
     }
     if (message.bytesPerSecond !== 0) {
       writer.uint32(33).double(message.bytesPerSecond);
@@ -2617,7 +2617,7 @@ export const FollowerStatus = {
       writer.uint32(32).uint32(message.inSync);
     }
     if (message.lag !== 0) {
-      writer.uint32(40).uint64(message.lag);
+      writeUint64(writer.uint32(40), message.lag);
     }
     if (message.transfer !== undefined) {
       TransferStatus.encode(message.transfer, writer.uint32(50).fork()).ldelim();
@@ -2768,7 +2768,7 @@ export const StatusReply = {
       writer.uint32(32).bool(message.active);
     }
     if (message.ringVersion !== 0) {
-      writer.uint32(40).uint64(message.ringVersion);
+      writeUint64(writer.uint32(40), message.ringVersion);
     }
     if (message.coordinator !== "") {
       writer.uint32(50).string(message.coordinator);
@@ -2792,7 +2792,7 @@ export const StatusReply = {
       writer.uint32(96).uint32(message.minInSync);
     }
     if (message.transferBytesPerSecond !== 0) {
-      writer.uint32(104).uint64(message.transferBytesPerSecond);
+      writeUint64(writer.uint32(104), message.transferBytesPerSecond);
     }
     for (const v of message.masters) {
       writer.uint32(114).string(v!);

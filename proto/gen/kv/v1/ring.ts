@@ -7,7 +7,7 @@
 /* eslint-disable */
 import Long from "long";
 import _m0 from "protobufjs/minimal";
-import { EMPTY_BYTES, readUint64 } from "../../../wire.ts";
+import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
 
 /** A process start of a node: the id stands in its data directory, the incarnation counts the starts on it. */
 export interface NodeRef {
@@ -97,7 +97,7 @@ export const NodeRef = {
       writer.uint32(10).string(message.id);
     }
     if (message.incarnation !== 0) {
-      writer.uint32(16).uint64(message.incarnation);
+      writeUint64(writer.uint32(16), message.incarnation);
     }
     return writer;
   },
@@ -355,13 +355,13 @@ export const SlotRun = {
       NodeRef.encode(message.owner, writer.uint32(26).fork()).ldelim();
     }
     if (message.epoch !== 0) {
-      writer.uint32(32).uint64(message.epoch);
+      writeUint64(writer.uint32(32), message.epoch);
     }
     for (const v of message.isr) {
       NodeRef.encode(v!, writer.uint32(42).fork()).ldelim();
     }
     if (message.isrSeq !== 0) {
-      writer.uint32(48).uint64(message.isrSeq);
+      writeUint64(writer.uint32(48), message.isrSeq);
     }
     return writer;
   },
@@ -583,7 +583,7 @@ function createBaseRing(): Ring {
 export const Ring = {
   encode(message: Ring, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
     if (message.version !== 0) {
-      writer.uint32(8).uint64(message.version);
+      writeUint64(writer.uint32(8), message.version);
     }
     if (message.clusterId !== "") {
       writer.uint32(18).string(message.clusterId);
