@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { Cancel, Clock } from "./ports.ts";
 
 /** The clock of the machine. */
@@ -13,4 +14,6 @@ export const systemClock: Clock = {
     return () => clearInterval(timer);
   },
   sleep: (delayMs: number) => new Promise((resolve) => setTimeout(resolve, delayMs)),
+  // What was sent reaches the socket in this turn and leaves at its end, or at the beginning of the next one.
+  nextTurn: () => new Promise((resolve) => setImmediate(setImmediate, resolve)),
 };

@@ -21,6 +21,8 @@ export interface Clock {
   every(periodMs: number, fire: () => void): Cancel;
   /** Resolves after `delayMs`. */
   sleep(delayMs: number): Promise<void>;
+  /** Resolves at once, but after what was sent in this turn of the event loop has left the process. */
+  nextTurn(): Promise<void>;
 }
 
 /** Randomness. */

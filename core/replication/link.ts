@@ -2,7 +2,6 @@ import type {
   HeartbeatReply,
   ReplicateBatch,
   ReplicateReply,
-  SlotBegin,
   SlotPosition,
   SlotQuery,
 } from "../../proto/gen/kv/v1/cluster.ts";
@@ -118,13 +117,13 @@ export class Link implements Incoming<ReplicateReply> {
     this.#snapshots.drop(followed);
   }
 
-  /** Records of the slots were written to the own log; they go out before that is synced. */
-  written(slots: Iterable<number>): void {
+  /** Records of the slots were written to the own log; they go out before that is synced. True: some did. */
+  written(slots: Iterable<number>): boolean {
     for (const slot of slots) {
       const followed = this.#slots.get(slot);
       if (followed?.phase === "streaming") this.#ready.add(followed);
     }
-    if (this.#ready.size > 0) this.#flush();
+    return this.#ready.size > 0 && this.#flush();
   }
 
   /** To be called several times within a promise. */
@@ -211,15 +210,18 @@ export class Link implements Incoming<ReplicateReply> {
     queueMicrotask(() => this.#flush());
   }
 
-  /** Sends what is due, one batch after the other, as long as the stream takes it. */
-  #flush(): void {
+  /** Sends what is due, one batch after the other, as long as the stream takes it. True: there were records. */
+  #flush(): boolean {
     this.#flushing = false;
     this.#ask();
+    let sent = false;
     while (!this.#blocked && this.#outgoing !== undefined && this.#sent.unackedBytes < WINDOW_BYTES) {
       const marks = this.#collect();
-      if (marks.length === 0) return;
+      if (marks.length === 0) break;
       this.#sendRecords(this.#writer.take(), marks);
+      sent = true;
     }
+    return sent;
   }
 
   #collect(): Mark[] {
@@ -300,7 +302,7 @@ export class Link implements Incoming<ReplicateReply> {
       ringVersion: 0,
     };
     this.#send({ begins: [begin] });
-    followed.owner.acked(followed.follower, way.afterLsn);
+    followed.owner.acked(followed.follower, way.afterLsn, this.parts.clock.monotonicMs());
     followed.owner.advance();
     this.written([slot]);
     this.parts.wake();
@@ -339,9 +341,10 @@ export class Link implements Incoming<ReplicateReply> {
 
   #acked(number: number): void {
     const { marks, parts } = this.#sent.acked(number);
+    const nowMs = this.parts.clock.monotonicMs();
     const owners = new Set<SlotOwner>();
     for (const { followed: { owner, follower }, lsn } of marks) {
-      owner.acked(follower, lsn);
+      owner.acked(follower, lsn, nowMs);
       owners.add(owner);
     }
     for (const owner of owners) owner.advance();

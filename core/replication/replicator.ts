@@ -49,7 +49,9 @@ export class Replicator {
 
   constructor(private readonly parts: ReplicatorParts) {
     parts.engine.onWritten((slots) => {
-      for (const link of this.#links.values()) link.written(slots);
+      let sent = false;
+      for (const link of this.#links.values()) sent = link.written(slots) || sent;
+      return sent;
     });
   }
 

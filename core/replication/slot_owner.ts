@@ -96,10 +96,10 @@ export class SlotOwner {
   }
 
   /** All through `lsn` is on stable storage at the follower. */
-  acked(follower: Follower, lsn: number): void {
+  acked(follower: Follower, lsn: number, nowMs: number): void {
     if (lsn <= follower.ackedLsn) return;
     follower.ackedLsn = lsn;
-    follower.progressMs = this.#parts.clock.monotonicMs();
+    follower.progressMs = nowMs;
   }
 
   /** The follower answered a heartbeat that was sent at this time. */

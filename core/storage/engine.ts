@@ -29,6 +29,8 @@ export type { FileLock } from "./file_lock.ts";
 export type { Entry } from "./state.ts";
 export type { Salvaged } from "./salvage.ts";
 
+/** Told before each sync what was written; true: it has sent some of that, which should leave before the sync. */
+export type WrittenListener = (slots: ReadonlySet<number>) => boolean;
 /** Told after each sync which slots' durableLsn has been raised. */
 export type DurableListener = (slots: ReadonlySet<number>) => void;
 /** Told that the slot's records from `fromLsn` on are out of its tail again: definitely not executed. */
@@ -52,7 +54,7 @@ export interface SlotDigest {
  * for the caller to decide; after a start the slots' tails hold what was durable but is not known to be committed.
  */
 export class Engine {
-  readonly #writes = new Listeners<[slots: ReadonlySet<number>]>();
+  readonly #writes = new Listeners<Parameters<WrittenListener>, boolean>();
   readonly #durable = new Listeners<Parameters<DurableListener>>();
   readonly #rejected = new Listeners<Parameters<RejectedListener>>();
   readonly #failures = new Listeners<Parameters<FailureListener>>();
@@ -79,7 +81,7 @@ export class Engine {
     this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes);
     this.#groups = new GroupCommit(writer, clock, limits, slots, {
       settled: (record) => settle(state, slots[record.slot]!, record),
-      written: (touched) => this.#writes.tell(touched),
+      written: (touched) => this.#writes.tell(touched).includes(true),
       durable: (touched) => this.#onGroup(touched),
       rejected: (slot, fromLsn, error) => this.#onRejection(slot, fromLsn, error),
       failed: (error) => this.#onFailed(error),
@@ -184,7 +186,7 @@ export class Engine {
   }
 
   /** Told when records of the slots stand in the log's file: no lack of room can take them back any more. */
-  onWritten(listener: (slots: ReadonlySet<number>) => void): Cancel {
+  onWritten(listener: WrittenListener): Cancel {
     return this.#writes.add(listener);
   }
 

@@ -23,11 +23,16 @@ class Group {
   sinceMs = 0;
   /** To be called when it is durable or rejected. */
   readonly waiting: (() => void)[] = [];
+  /** Some of the records were sent to others. */
+  sent = false;
 }
 
 export interface GroupListener {
-  /** The records of these slots stand in the log's file, and are about to be synced. */
-  written(slots: ReadonlySet<number>): void;
+  /**
+   * The records of these slots stand in the log's file, and are about to be synced. True: some were sent to others, who
+   * can sync them at the same time if the sync here does not hold them up.
+   */
+  written(slots: ReadonlySet<number>): boolean;
   /** The record is on stable storage; called for each in the order of appending. What it throws ends the storage. */
   settled(record: LogRecord): void;
   /** The records of these slots are on stable storage; the slots' durableLsn has been raised. */
@@ -154,9 +159,11 @@ export class GroupCommit {
       const group = this.#underWay = this.#open;
       this.#open = new Group();
       if (!this.#write(group)) continue;
+      const now = this.#syncsNow(group);
+      if (now && group.sent) await this.clock.nextTurn();
       const startMs = this.clock.monotonicMs();
       try {
-        if (this.#syncsNow(group)) this.writer.syncNow();
+        if (now) this.writer.syncNow();
         else await this.writer.sync();
       } catch (error) {
         this.fail(error);
@@ -192,7 +199,7 @@ export class GroupCommit {
       this.slots[record.slot]!.written(record);
       touched.add(record.slot);
     }
-    this.listener.written(touched);
+    group.sent = this.listener.written(touched);
   }
 
   #syncsNow(group: Group): boolean {

@@ -28,7 +28,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "no sync before the answer",
     file: "core/storage/group_commit.ts",
-    find: "if (this.#syncsNow(group)) this.writer.syncNow();\n        else await this.writer.sync();",
+    find: "if (now) this.writer.syncNow();\n        else await this.writer.sync();",
     replace: "await Promise.resolve();",
     why: "an acknowledged write is lost with the power",
   },

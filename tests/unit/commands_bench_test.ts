@@ -79,6 +79,7 @@ function steppingClock(operationMs: number): Clock {
     wallMs: unused,
     after: unused,
     every: unused,
+    nextTurn: unused,
     sleep(delayMs) {
       nowMs += delayMs;
       return Promise.resolve();

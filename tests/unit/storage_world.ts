@@ -33,6 +33,10 @@ export class TestClock implements Clock {
     await Promise.resolve();
   }
 
+  nextTurn(): Promise<void> {
+    return Promise.resolve();
+  }
+
   /** Moves the clock on and fires what is due. */
   advance(ms: number): void {
     this.#nowMs += ms;

@@ -97,6 +97,10 @@ export class SimClock implements Clock {
     return new Promise((resolve) => this.after(delayMs, resolve));
   }
 
+  nextTurn(): Promise<void> {
+    return this.sleep(0);
+  }
+
   /** True time as the process lives it: a blocking call takes its time. */
   #trueMs(): number {
     return Math.max(this.process.scheduler.nowMs, this.process.busyUntilMs);
