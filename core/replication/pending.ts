@@ -1,5 +1,8 @@
 import type { Waiter } from "./write.ts";
 
+/** While there are more clients, those that wait for nothing are not remembered. */
+const IDLE_CLIENTS_MAX = 16;
+
 /** A record that was appended and is not committed yet. */
 export interface PendingRecord {
   readonly lsn: number;
@@ -51,7 +54,7 @@ export class PendingRecords {
   }
 
   hasClient(clientId: string): boolean {
-    return this.#byWriteId.has(clientId);
+    return (this.#byWriteId.get(clientId)?.size ?? 0) > 0;
   }
 
   add(record: PendingRecord): void {
@@ -94,6 +97,7 @@ export class PendingRecords {
     const writes = this.#byWriteId.get(record.clientId);
     if (writes === undefined) return;
     writes.delete(record.sequence);
-    if (writes.size === 0) this.#byWriteId.delete(record.clientId);
+    // Most clients write again soon, and a new map for each write costs more than the rest of it.
+    if (writes.size === 0 && this.#byWriteId.size > IDLE_CLIENTS_MAX) this.#byWriteId.delete(record.clientId);
   }
 }
