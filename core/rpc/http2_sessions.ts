@@ -1,5 +1,5 @@
 /**
- * Two repairs of HTTP/2 sessions, at either end, that cannot be made from outside. Import it before a session is made.
+ * Repairs of HTTP/2 sessions that cannot be made from outside. Import it before a session is made.
  *
  * GOAWAY: a peer that says goodbye makes `node:http2` close the session from within the callback for that frame. Deno
  * (2.9.6; denoland/deno#36788) then frees the native session at once, although the native code that called back goes on
@@ -9,9 +9,17 @@
  *
  * Silence: grpc-js waits without limit for the first words of a server that has accepted the connection, and a frozen
  * process accepts as long as its kernel does. Here, such an attempt fails after a while, and is made again later.
+ *
+ * Writes: see `joined_writes.ts`, which servers do with their own sockets.
  */
 
-import http2, { type ClientHttp2Session, type Http2Session } from "node:http2";
+import http2, {
+  type ClientHttp2Session,
+  type Http2Session,
+  type SecureClientSessionOptions,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { joinWrites } from "./joined_writes.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 2000;
 
@@ -35,8 +43,13 @@ function limitHandshake(session: ClientHttp2Session): ClientHttp2Session {
 
 const { connect, createServer } = http2;
 
-http2.connect = ((...args: Parameters<typeof connect>) => {
-  return limitHandshake(closeLater(connect(...args)));
+http2.connect = ((authority: string | URL, options?: SecureClientSessionOptions) => {
+  const { createConnection } = options ?? {};
+  const joining = createConnection && {
+    createConnection: (...args: Parameters<typeof createConnection>) =>
+      joinWrites(createConnection(...args) as Socket),
+  };
+  return limitHandshake(closeLater(connect(authority, { ...options, ...joining })));
 }) as typeof connect;
 
 http2.createServer = ((...args: Parameters<typeof createServer>) => {
