@@ -7,12 +7,14 @@ import { stderrLog } from "../../core/platform/log.ts";
 import type { Transport } from "../../core/platform/ports.ts";
 import { systemRandom } from "../../core/platform/random.ts";
 import { grpcTransport } from "../../core/rpc/transport.ts";
-import { figuresLine, measure } from "./load.ts";
+import { type Figures, figuresLine, measure } from "./load.ts";
 import { usedLine, usedUs, type Watched } from "./processor_time.ts";
 
 const KEYS = 100_000;
+const FILLED_AT_ONCE = 1000;
 const encoder = new TextEncoder();
-const keys = Array.from({ length: KEYS }, (_, i) => encoder.encode(`key-${String(i).padStart(12, "0")}`));
+const keyOf = (index: number) => encoder.encode(`key-${String(index).padStart(12, "0")}`);
+const keys = Array.from({ length: KEYS }, (_, i) => keyOf(i));
 const value = new Uint8Array(100).fill(0x76);
 
 export class Workload implements Disposable {
@@ -31,10 +33,12 @@ export class Workload implements Disposable {
     this.client = connect({ masters, transport: this.transport, ...ports });
   }
 
-  /** Gives every key a value. */
-  async fill(): Promise<void> {
-    for (let i = 0; i < KEYS; i += 1000) {
-      await this.client.putMany(keys.slice(i, i + 1000).map((key) => [key, value]));
+  /** Gives a value to every key that is measured with, or to more or fewer. */
+  async fill(count = KEYS, valueBytes = value.length): Promise<void> {
+    const filling = new Uint8Array(valueBytes).fill(0x76);
+    for (let i = 0; i < count; i += FILLED_AT_ONCE) {
+      const length = Math.min(FILLED_AT_ONCE, count - i);
+      await this.client.putMany(Array.from({ length }, (_, at) => [keyOf(i + at), filling]));
     }
   }
 
@@ -49,13 +53,18 @@ export class Workload implements Disposable {
   }
 
   /** Measures an operation on one key after the other, and prints a line. */
-  async show(name: string, inFlight: number, operate: (key: Uint8Array) => Promise<unknown>): Promise<void> {
+  async show(
+    name: string,
+    inFlight: number,
+    operate: (key: Uint8Array) => Promise<unknown>,
+  ): Promise<Figures> {
     // Neighbours in time are far apart in the list: 7919 is a prime.
     const operateAt = (index: number) => operate(keys[(index * 7919) % KEYS]!);
     let before: number[] = [];
     const figures = await measure(inFlight, this.seconds, operateAt, () => before = usedUs(this.watched));
     console.log(figuresLine(name, figures));
     if (this.watched.length > 0) console.log(usedLine(this.watched, before, figures.operations));
+    return figures;
   }
 
   [Symbol.dispose](): void {

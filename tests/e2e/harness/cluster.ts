@@ -10,6 +10,8 @@ export interface ClusterOptions {
   readonly masters?: number;
   readonly data?: number;
   readonly standbys?: number;
+  /** Flags of data nodes and standbys. */
+  readonly nodeFlags?: readonly string[];
   /** Gives each server a host of its own, named as the server; without it all are on this machine. */
   readonly network?: Network;
 }
@@ -99,7 +101,8 @@ export class Cluster implements AsyncDisposable {
     const name = `${kind}${list.length}`;
     const host: Host | undefined = this.options.network?.addHost(name);
     const folder = kind === "master" ? undefined : this.#newFolder(name);
-    const server = new Server(name, kind, host, folder, this.#common);
+    const flags = kind === "master" ? [] : this.options.nodeFlags ?? [];
+    const server = new Server(name, kind, host, folder, [...this.#common, ...flags]);
     list.push(server);
     return server;
   }
