@@ -156,7 +156,7 @@ export class SlotOwner {
     if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
     const before = this.#pending.last(request.key);
     const version = before === undefined
-      ? this.#engine.versionOf(this.slot, request.key)
+      ? this.#engine.versionOf(this.slot, request.key, request.hash)
       : before.exists
       ? before.lsn
       : 0;

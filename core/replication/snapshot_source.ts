@@ -17,6 +17,7 @@ export class SnapshotSource {
   readonly keys: number;
   /** Bytes of keys and values to come, about. */
   readonly bytes: number;
+  /** The value of each lasts until the next one is taken. */
   readonly records: Generator<LogRecord>;
 
   constructor(engine: Engine, slot: number, since: number) {
@@ -49,14 +50,11 @@ function* snapshot(
   yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value: results };
   for (const key of keys) {
     const hash = fnv1a32Binary(key);
-    const version = engine.versionOf(edge.slot, key);
-    if (version === 0) continue;
-    if (version <= since) {
-      yield { ...bare, kind: RecordKind.SnapshotKeep, lsn: version, key, hash };
-      continue;
-    }
-    const { value } = engine.read(edge.slot, key, hash)!;
-    yield { ...bare, kind: RecordKind.SnapshotPut, lsn: version, key, hash, value };
+    const entry = engine.readSince(edge.slot, key, hash, since);
+    if (entry === undefined) continue;
+    const { value, version: lsn } = entry;
+    if (value === undefined) yield { ...bare, kind: RecordKind.SnapshotKeep, lsn, key, hash };
+    else yield { ...bare, kind: RecordKind.SnapshotPut, lsn, key, hash, value };
   }
   const { committedLsn, blurredThroughLsn } = engine.slot(edge.slot);
   const newest = Math.max(committedLsn, blurredThroughLsn);

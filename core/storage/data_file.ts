@@ -94,9 +94,7 @@ export class DataFile {
    */
   read(offset: number, length: number): Uint8Array {
     const at = offset % BLOCK_BYTES;
-    if (at + length <= BLOCK_BYTES) {
-      return copyOf(this.#block((offset - at) / BLOCK_BYTES).subarray(at, at + length));
-    }
+    if (at + length <= BLOCK_BYTES) return copyOf(this.peek(offset, length));
     // A long value would push many others out of the cache.
     if (length > 4 * BLOCK_BYTES) return this.readAside(offset, length);
     const bytes = new Uint8Array(length);
@@ -108,6 +106,13 @@ export class DataFile {
       done += part;
     }
     return bytes;
+  }
+
+  /** The same bytes, but only until the next call: they may be a view of a block. */
+  peek(offset: number, length: number): Uint8Array {
+    const at = offset % BLOCK_BYTES;
+    if (at + length > BLOCK_BYTES) return this.read(offset, length);
+    return this.#block((offset - at) / BLOCK_BYTES).subarray(at, at + length);
   }
 
   /** A copy of the bytes past the cache, see {@link fill}. */

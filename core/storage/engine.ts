@@ -238,13 +238,23 @@ export class Engine {
   }
 
   /** Committed version of the key; 0 when it has no value. */
-  versionOf(slot: number, key: string): number {
-    return this.recovered.state.versionOf(this.#intact(slot), key);
+  versionOf(slot: number, key: string, hash?: number): number {
+    return this.recovered.state.versionOf(this.#intact(slot), key, hash);
   }
 
   /** Committed value, not to be changed, and version. Throws KvError damaged when it cannot be read back. */
-  read(slot: number, key: string, _hash: number): { value: Uint8Array; version: number } | undefined {
-    return this.recovered.state.read(this.#intact(slot), key);
+  read(slot: number, key: string, hash: number): { value: Uint8Array; version: number } | undefined {
+    return this.recovered.state.read(this.#intact(slot), key, hash);
+  }
+
+  /** The same, but without the value where the version is not above `since`. The value lasts until the next call. */
+  readSince(
+    slot: number,
+    key: string,
+    hash: number,
+    since: number,
+  ): { value: Uint8Array | undefined; version: number } | undefined {
+    return this.recovered.state.readSince(this.#intact(slot), key, hash, since);
   }
 
   /** The same without a hash. */

@@ -44,11 +44,11 @@ function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage
 
 function put(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {
   state.install(slot, record);
-  named?.add(state.rowOf(slot, record.key));
+  named?.add(state.rowOf(slot, record.key, record.hash));
 }
 
 function keep(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {
-  const row = state.rowOf(slot, record.key);
+  const row = state.rowOf(slot, record.key, record.hash);
   const version = row < 0 ? 0 : state.places.version(row);
   if (version === record.lsn) return void named?.add(row);
   const reason = `the copy has version ${version} of a key instead of version ${record.lsn}`;

@@ -53,7 +53,7 @@ export class CommittedState {
 
   apply(slot: SlotState, record: LogRecord): void {
     if (record.kind === RecordKind.Put) {
-      this.put(slot, this.#append(slot, PUT, record));
+      this.install(slot, record);
     } else if (record.kind === RecordKind.Delete && this.#isOlder(slot, record)) {
       this.#append(slot, TOMBSTONE, record);
       this.remove(slot, record.key);
@@ -62,14 +62,14 @@ export class CommittedState {
   }
 
   /** Whether the key has a value that the record is later than: a snapshot may have brought a later one. */
-  #isOlder(slot: SlotState, { key, lsn }: LogRecord): boolean {
-    const version = this.versionOf(slot, key);
+  #isOlder(slot: SlotState, { key, hash, lsn }: LogRecord): boolean {
+    const version = this.versionOf(slot, key, hash);
     return version > 0 && version < lsn;
   }
 
-  /** Puts an entry of a snapshot, whatever version of the key there is. */
+  /** Puts an entry, whatever version of the key there is. */
   install(slot: SlotState, record: LogRecord): void {
-    this.put(slot, this.#append(slot, PUT, record));
+    this.put(slot, this.#append(slot, PUT, record), record.hash);
   }
 
   /** Takes an entry out that a snapshot does not have. */
@@ -94,16 +94,29 @@ export class CommittedState {
   }
 
   /** Committed version of the key; 0 when it has none. */
-  versionOf(slot: SlotState, key: string): number {
-    const row = this.rowOf(slot, key);
+  versionOf(slot: SlotState, key: string, hash?: number): number {
+    const row = this.rowOf(slot, key, hash);
     return row < 0 ? 0 : this.places.version(row);
   }
 
   /** A value is not to be changed. Throws KvError damaged when the record read is not the one that was written. */
-  read(slot: SlotState, key: string): { value: Uint8Array; version: number } | undefined {
-    const row = this.rowOf(slot, key);
+  read(slot: SlotState, key: string, hash?: number): { value: Uint8Array; version: number } | undefined {
+    const row = this.rowOf(slot, key, hash);
     if (row < 0) return undefined;
     return { value: this.#valueAt(slot, key, row), version: this.places.version(row) };
+  }
+
+  /** The same, but without the value where the version is not above `since`. The value lasts until the next call. */
+  readSince(
+    slot: SlotState,
+    key: string,
+    hash: number,
+    since: number,
+  ): { value: Uint8Array | undefined; version: number } | undefined {
+    const row = this.rowOf(slot, key, hash);
+    if (row < 0) return undefined;
+    const version = this.places.version(row);
+    return { value: version <= since ? undefined : this.#valueAt(slot, key, row, true), version };
   }
 
   /** Whether the row's record is on the disk as it was written: past the cache, which may know better. */
@@ -120,8 +133,8 @@ export class CommittedState {
   }
 
   /** The key's row in `places`; -1 when it has none. */
-  rowOf(slot: SlotState, key: string): number {
-    return slot.index.get(key, fnv1a32Binary(key));
+  rowOf(slot: SlotState, key: string, hash = 0): number {
+    return slot.index.get(key, hashOf(key, hash));
   }
 
   *keys(slot: SlotState): Generator<string> {
@@ -138,9 +151,9 @@ export class CommittedState {
   }
 
   /** Points the index to a put. Of one key they come in the order in which they were made, also from the files. */
-  put(slot: SlotState, placed: Placed): void {
+  put(slot: SlotState, placed: Placed, knownHash = 0): void {
     const { key, version, file, offset, valueBytes, checksum } = placed;
-    const hash = fnv1a32Binary(key);
+    const hash = hashOf(key, knownHash);
     let row = slot.index.get(key, hash);
     if (row < 0) {
       row = this.places.add(key);
@@ -183,21 +196,21 @@ export class CommittedState {
 
   #append(slot: SlotState, kind: number, record: Pick<LogRecord, "key" | "lsn" | "value" | "hash">): Placed {
     const { key, lsn: version, value } = record;
-    const hash = record.hash === 0 ? fnv1a32Binary(key) : record.hash;
+    const hash = hashOf(key, record.hash);
     const file = this.files.currentOf(this.files.shardOf(hash));
     const bytes = this.#encoder.encode(kind, slot.slot, version, key, value, file.seed, file.size);
     const offset = file.append(bytes);
     return { key, version, file, offset, valueBytes: value.length, checksum: this.#encoder.checksum };
   }
 
-  #valueAt(slot: SlotState, key: string, row: number): Uint8Array {
+  #valueAt(slot: SlotState, key: string, row: number, briefly = false): Uint8Array {
     const { places } = this;
     const file = this.files.byId(places.file(row));
     const offset = places.offset(row);
     const length = dataRecordBytes(key.length, places.valueBytes(row));
     let reason = "the checksum of a record does not match";
     try {
-      const record = file.read(offset, length);
+      const record = briefly ? file.peek(offset, length) : file.read(offset, length);
       if (dataChecksum(record) === places.checksum(row)) return record.subarray(DATA_HEAD_BYTES + key.length);
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
@@ -209,4 +222,9 @@ export class CommittedState {
       slot: slot.slot,
     });
   }
+}
+
+/** The key's hash, which `hash` is unless that is 0: then it may not be known. */
+function hashOf(key: string, hash: number): number {
+  return hash === 0 ? fnv1a32Binary(key) : hash;
 }
