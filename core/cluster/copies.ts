@@ -1,4 +1,4 @@
-import type { FollowerStatus } from "../../proto/gen/kv/v1/kv.ts";
+import type { FollowerStatus, MismatchStatus } from "../../proto/gen/kv/v1/kv.ts";
 import type { Config } from "../platform/config.ts";
 import type { Services, World } from "../platform/ports.ts";
 import { OwnerWatch } from "../replication/owner_watch.ts";
@@ -65,6 +65,7 @@ export class Copies {
       random,
       transport,
       transferBytesPerSecond: config.transferBytesPerSecond,
+      compareEveryMs: config.compareEveryMs,
       // Through the table of what is known: also what this node has promised follows from it.
       deposed: (owner, epoch) => this.replicas.accept(owner.slot, epoch),
       propose: (proposals) => master.propose(proposals),
@@ -113,6 +114,11 @@ export class Copies {
   /** Who copies the slots that this node owns. */
   followers(): FollowerStatus[] {
     return this.#replicator.followers();
+  }
+
+  /** Copies of them that were found not to be the same. */
+  mismatches(): MismatchStatus[] {
+    return this.#replicator.mismatches();
   }
 
   /** Takes up a newer ring. */

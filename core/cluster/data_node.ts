@@ -305,6 +305,7 @@ export class DataNode {
       minInSync: config.minInSync,
       transferBytesPerSecond: config.transferBytesPerSecond,
       masters: [],
+      mismatches: this.#copies.mismatches(),
     };
   }
 }

@@ -254,6 +254,7 @@ export class Master implements SessionUser {
       minInSync: 0,
       transferBytesPerSecond: 0,
       masters: [...this.#masters].sort(),
+      mismatches: [],
     };
   }
 }

@@ -91,6 +91,13 @@ export const SETTINGS = {
     commands: NODES,
     about: "How fast a node sends whole slots to each node that catches up.",
   }, { default: 64 * MIB, min: 64 * KIB, max: 1024 * GIB, unit: "bytes" }),
+  compareEveryMs: integer({
+    section: "Copies",
+    commands: NODES,
+    about:
+      "How often a node compares one of its slots, in turn, with the copies of it; 0: never. The copies of those " +
+      "that are not like the others are fetched again.",
+  }, { default: 1000, min: 0, max: HOUR_MS, unit: "ms" }),
 
   keyBytesMax: integer({ ...storage, about: "Longer keys are refused." }, {
     default: 4 * KIB,

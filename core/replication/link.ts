@@ -2,6 +2,7 @@ import type {
   HeartbeatReply,
   ReplicateBatch,
   ReplicateReply,
+  SlotDigest,
   SlotPosition,
   SlotQuery,
 } from "../../proto/gen/kv/v1/cluster.ts";
@@ -36,6 +37,7 @@ const EMPTY_BATCH: ReplicateBatch = {
   to: undefined,
   number: 0,
   heartbeat: undefined,
+  mismatch: undefined,
   queries: [],
   begins: [],
   records: new Uint8Array(0),
@@ -55,6 +57,8 @@ export interface LinkParts {
   readonly ringVersion: () => number;
   /** The follower knows of a later owner of the slot. */
   readonly deposed: (owner: SlotOwner, epoch: number) => void;
+  /** What the follower's copy amounted to when it had committed what the heartbeat named. */
+  readonly compared: (followed: FollowedSlot, digest: SlotDigest) => void;
   /** Something changed that may call for a proposal to the master. */
   readonly wake: () => void;
 }
@@ -126,10 +130,15 @@ export class Link implements Incoming<ReplicateReply> {
     return this.#ready.size > 0 && this.#flush();
   }
 
-  /** To be called several times within a promise. */
-  heartbeat(): void {
-    this.#beat();
+  /** To be called several times within a promise. `comparedSlot`: of which the follower is to tell the digest. */
+  heartbeat(comparedSlot?: number): void {
+    this.#beat(comparedSlot);
     this.#askAgain();
+  }
+
+  /** The follower's copy of the slot is wrong: it has to give it up. */
+  mismatched({ slot, owner: { epoch } }: FollowedSlot, reason: string): void {
+    this.#send({ mismatch: { slot, epoch, reason } });
   }
 
   /** Answers to what was sent so far do not count. */
@@ -138,7 +147,7 @@ export class Link implements Incoming<ReplicateReply> {
     for (const { follower } of this.#slots.values()) follower.askedMs = undefined;
   }
 
-  #beat(): void {
+  #beat(comparedSlot?: number): void {
     if (this.#outgoing === undefined || this.#slots.size === 0) return;
     const { clock, engine } = this.parts;
     const followed = [...this.#slots.values()];
@@ -149,7 +158,7 @@ export class Link implements Incoming<ReplicateReply> {
     const slots = followed.map(({ slot }) => slot);
     const epochs = followed.map(({ owner }) => owner.epoch);
     const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
-    this.#send({ heartbeat: { number, slots, epochs, committedLsns } });
+    this.#send({ heartbeat: { number, slots, epochs, committedLsns, comparedSlot } });
   }
 
   close(): void {
@@ -352,7 +361,7 @@ export class Link implements Incoming<ReplicateReply> {
     this.#flush();
   }
 
-  #heard({ number, refusedSlots, refusedEpochs, releasedSlots }: HeartbeatReply): void {
+  #heard({ number, refusedSlots, refusedEpochs, releasedSlots, digest }: HeartbeatReply): void {
     const heartbeat = this.#unanswered.get(number);
     if (heartbeat === undefined) return;
     for (const earlier of this.#unanswered.keys()) if (earlier <= number) this.#unanswered.delete(earlier);
@@ -371,6 +380,7 @@ export class Link implements Incoming<ReplicateReply> {
       }
       if (released.has(slot)) owner.released();
       owner.promised(follower, heartbeat.sentMs, heartbeat.sentWallMs);
+      if (digest?.slot === slot) this.parts.compared(followed, digest);
     }
   }
 }

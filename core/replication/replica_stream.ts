@@ -50,6 +50,7 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
     if (batch.heartbeat !== undefined) this.#heartbeat(batch.heartbeat);
     for (const { slot, epoch } of batch.queries) this.#query(slot, epoch);
     for (const begin of batch.begins) replicas.begin(this, begin);
+    if (batch.mismatch !== undefined) replicas.mismatched(this, batch.mismatch);
     if (batch.number > 0) this.#records(batch);
   }
 
@@ -82,13 +83,14 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
     this.#from = from;
   }
 
-  #heartbeat({ number, slots, epochs, committedLsns }: Heartbeat): void {
+  #heartbeat({ number, slots, epochs, committedLsns, comparedSlot }: Heartbeat): void {
     const { promises, replicas } = this.parts;
     const heartbeat: HeartbeatReply = {
       number,
       refusedSlots: [],
       refusedEpochs: [],
       releasedSlots: [],
+      digest: undefined,
     };
     for (const [i, slot] of slots.entries()) {
       const epoch = epochs[i]!;
@@ -96,6 +98,7 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
         promises.promise(slot);
         if (promises.wasEntitledBefore(slot, epoch)) heartbeat.releasedSlots.push(slot);
         replicas.committed(this, slot, epoch, committedLsns[i]!);
+        if (slot === comparedSlot) heartbeat.digest = replicas.digest(this, slot, epoch);
       } else {
         heartbeat.refusedSlots.push(slot);
         heartbeat.refusedEpochs.push(promises.highest(slot));

@@ -1,9 +1,10 @@
-import type { SlotBegin, SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
+import type { SlotBegin, SlotDigest, SlotMismatch, SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
+import { digestOf } from "./comparison.ts";
 import type { Promises } from "./promises.ts";
 
 /** The other end of a stream from an owner: what it is told outside of answers. */
@@ -102,6 +103,16 @@ export class Replicas {
     const { durableLsn, committedLsn, incomplete, damage } = engine.slot(slot);
     const throughLsn = Math.min(lsn, durableLsn);
     if (throughLsn > committedLsn && !incomplete && damage === undefined) engine.commit(slot, throughLsn);
+  }
+
+  /** What the copy amounts to; undefined while it cannot be compared. */
+  digest(stream: OwnerStream, slot: number, epoch: number): SlotDigest | undefined {
+    return this.#session(stream, slot, epoch)?.aligned ? digestOf(this.parts.engine, slot) : undefined;
+  }
+
+  /** The owner has found that the copy is not what others are. */
+  mismatched(stream: OwnerStream, { slot, epoch, reason }: SlotMismatch): void {
+    if (this.#session(stream, slot, epoch) !== undefined) this.parts.engine.distrust(slot, reason);
   }
 
   /** The stream has ended. */

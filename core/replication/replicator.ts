@@ -1,9 +1,10 @@
 import { type Proposal, ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
-import type { FollowerStatus } from "../../proto/gen/kv/v1/kv.ts";
+import type { FollowerStatus, MismatchStatus } from "../../proto/gen/kv/v1/kv.ts";
 import { messageOf } from "../platform/errors.ts";
 import type { Cancel, Clock } from "../platform/ports.ts";
 import { addressOf, followersOf, type Placement, placementOf, superfluousOf } from "../ring/followers.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
+import { Comparison } from "./comparison.ts";
 import type { Follower } from "./follower.ts";
 import { FollowedSlot } from "./followed_slot.ts";
 import { Link, type LinkParts } from "./link.ts";
@@ -23,8 +24,9 @@ const CLOCKS_APART_MS = 50;
 /** After a hand-over that did not come about. */
 const HAND_OVER_AGAIN_MS = 1000;
 
-export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "wake"> {
+export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compared" | "wake"> {
   readonly clock: Clock;
+  readonly compareEveryMs: number;
   readonly promises: Promises;
   /** Asks the active master; resolves with the ring as it is then. Rejects when it does not answer. */
   readonly propose: (proposals: Proposal[]) => Promise<void>;
@@ -38,6 +40,7 @@ export class Replicator {
   readonly #links = new Map<string, Link>();
   readonly #owners = new Map<number, SlotOwner>();
   readonly #handOverNotBeforeMs = new Map<number, number>();
+  readonly #comparison: Comparison;
   #ring: Ring | undefined;
   #placement: Placement | undefined;
   #cancelHeartbeat: Cancel | undefined;
@@ -48,6 +51,8 @@ export class Replicator {
   #stopped = false;
 
   constructor(private readonly parts: ReplicatorParts) {
+    const wrong = (...which: [SlotOwner, Follower, string]) => this.#mismatched(...which);
+    this.#comparison = new Comparison({ ...parts, wrong });
     parts.engine.onWritten((slots) => {
       let sent = false;
       for (const link of this.#links.values()) sent = link.written(slots) || sent;
@@ -106,6 +111,11 @@ export class Replicator {
     });
   }
 
+  /** Copies of its slots that this node has found not to be the same. */
+  mismatches(): MismatchStatus[] {
+    return this.#comparison.mismatches();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#cancelHeartbeat?.();
@@ -128,10 +138,25 @@ export class Replicator {
   }
 
   #open(name: string, to: NodeRef, address: string): Link {
-    const parts = { ...this.parts, ringVersion: () => this.#ring!.version, wake: () => this.#wake() };
-    const link = new Link(parts, to, address);
+    const link = new Link(
+      {
+        ...this.parts,
+        ringVersion: () => this.#ring!.version,
+        compared: (followed, digest) => this.#comparison.answered(followed, digest),
+        wake: () => this.#wake(),
+      },
+      to,
+      address,
+    );
     this.#links.set(name, link);
     return link;
+  }
+
+  #mismatched(owner: SlotOwner, follower: Follower, reason: string): void {
+    for (const link of this.#links.values()) {
+      const followed = link.slots.get(owner.slot);
+      if (followed?.owner === owner && followed.follower === follower) link.mismatched(followed, reason);
+    }
   }
 
   #beat(): void {
@@ -140,7 +165,8 @@ export class Replicator {
     const wallAheadMs = clock.wallMs() - nowMs;
     if (Math.abs(wallAheadMs - (this.#wallAheadMs ?? wallAheadMs)) > CLOCKS_APART_MS) this.#voidPromises();
     this.#wallAheadMs = wallAheadMs;
-    for (const link of this.#links.values()) link.heartbeat();
+    const comparedSlot = this.#comparison.next(this.#owners);
+    for (const link of this.#links.values()) link.heartbeat(comparedSlot);
     for (const [slot, owner] of this.#owners) {
       const { lastLsn } = this.parts.engine.slot(slot);
       for (const follower of owner.inSync.followers) {

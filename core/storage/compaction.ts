@@ -130,6 +130,7 @@ export class Compaction {
     const value = bytes.subarray(DATA_HEAD_BYTES + record.keyBytes);
     const current = files.currentOf(shard);
     const offset = state.copy(current, record.slot, record.version, record.key, value);
+    state.leaving(slot, row);
     state.places.move(row, current.id, offset);
     older.liveBytes -= length;
     current.liveBytes += length;

@@ -3,6 +3,7 @@ import type { Cancel } from "../platform/ports.ts";
 import type { ClusterSettings } from "../ring/ring.ts";
 import { Checkpoints } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
+import { crc32 } from "./crc.ts";
 import type { FileLock } from "./file_lock.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkIdentity, type Identity, lockFolder, writeIdentity } from "./identity.ts";
@@ -43,8 +44,11 @@ export type DamageListener = (slot: number, damage: Damage) => void;
 /** What the committed state of a slot amounts to; equal states have equal digests. */
 export interface SlotDigest {
   readonly lsn: number;
-  readonly digest: number;
   readonly keys: number;
+  /** Sum modulo 2^32 of the checksums of the entries; the scrub sees that the data files hold just these. */
+  readonly entries: number;
+  /** Checksum of the clients' results. */
+  readonly results: number;
 }
 
 /**
@@ -267,10 +271,16 @@ export class Engine {
     return [...this.recovered.state.keys(this.#intact(slot))];
   }
 
-  /** For comparing copies that are committed through the same LSN. */
-  digestAt(slot: number): SlotDigest {
-    const { committedLsn: lsn, digest, keys } = this.#intact(slot);
-    return { lsn, digest, keys };
+  /** For comparing copies that are committed through the same LSN. Undefined while the state is none that ever was. */
+  digestAt(slot: number): SlotDigest | undefined {
+    const { committedLsn: lsn, blurredThroughLsn, digest: entries, keys } = this.#intact(slot);
+    if (lsn < blurredThroughLsn) return undefined;
+    return { lsn, keys, entries, results: crc32(this.clientResults(slot)) };
+  }
+
+  /** The slot's copy turned out to be wrong, though all that there is of it is intact. */
+  distrust(slot: number, reason: string): void {
+    this.recovered.damages.report(this.#slot(slot), { file: this.options.folder, offset: 0, reason });
   }
 
   /** What is remembered of the slot's clients: the value of a SnapshotBegin. */

@@ -22,24 +22,39 @@ export interface ScrubParts {
   readonly state: CommittedState;
 }
 
+/** A file that is to be read in this pass: as much of it as there was when the pass began. */
+interface Part {
+  readonly file: DataFile;
+  readonly size: number;
+}
+
 /**
  * Reads the data files in the background, one pass after the other, and compares each live record with its checksum:
  * rot is found while there are other copies, not when the last of them is gone. The log needs no such thing, since it
  * is let go of soon. What the page cache has is not read from the disk.
+ *
+ * At the end of a pass each slot's digest, which is compared with the other copies, is known to be that of records on
+ * the disk: none was missing there.
  */
 export class Scrub {
   /** Finished so far. */
   passes = 0;
   #timer: Cancel | undefined;
-  /** Left to be read in this pass. */
-  #files: DataFile[] = [];
+  /** Left to be read in this pass, by id of the file. */
+  readonly #left = new Map<number, Part>();
   #scan: DataScan | undefined;
+  /** By slot: the digest of the records that were live when the pass began and were neither met nor let go of since. */
+  #unmet: number[] = [];
+  /** No file was passed over in this pass. */
+  #whole = false;
   readonly #memory = new Uint8Array(WINDOW_BYTES);
 
   constructor(readonly parts: ScrubParts) {}
 
   start(): void {
-    if (this.parts.scrubBytesPerSecond > 0) this.#turnAfter(REST_MS);
+    if (this.parts.scrubBytesPerSecond === 0) return;
+    this.parts.state.leaving = (slot, row) => this.#leaves(slot, row);
+    this.#turnAfter(REST_MS);
   }
 
   stop(): void {
@@ -53,40 +68,71 @@ export class Scrub {
     });
   }
 
-  /** Looks at some more bytes; returns how many, undefined at the end of a pass. */
+  /** Looks at some more bytes; returns how many, undefined between two passes. */
   #step(): number | undefined {
-    const scan = this.#current();
-    if (scan === undefined) {
-      this.passes++;
-      this.#files = [...this.parts.files.files()];
+    const part = this.#current();
+    if (part === undefined) {
+      this.#end();
+      this.#begin();
       return undefined;
     }
+    const scan = this.#scan!;
     const from = scan.offset;
-    const until = from + STEP_BYTES;
+    const until = Math.min(part.size, from + STEP_BYTES);
     try {
       for (let each = scan.next(until); each !== undefined; each = scan.next(until)) {
         this.#look(scan.file, each);
       }
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      scan.offset = Math.min(until, scan.file.size);
+      scan.offset = until;
       this.#broken(scan.file, { offset: from, end: scan.offset }, messageOf(error));
     }
     for (const range of scan.broken.splice(0)) this.#broken(scan.file, range, "it is no valid record");
     return scan.offset - from;
   }
 
-  /** Where to go on. Files that are known to be damaged wait to be rewritten; others may have been let go of. */
-  #current(): DataScan | undefined {
-    const { files } = this.parts;
-    const inUse = (file: DataFile) => !file.damaged && files.byId(file.id) === file;
-    const scan = this.#scan;
-    if (scan !== undefined && inUse(scan.file) && scan.offset < scan.file.size) return scan;
-    this.#scan = undefined;
-    for (let file = this.#files.shift(); file !== undefined; file = this.#files.shift()) {
-      if (inUse(file) && file.size > 0) return this.#scan = new DataScan(file, this.#memory);
+  #begin(): void {
+    for (const file of this.parts.files.files()) this.#left.set(file.id, { file, size: file.size });
+    this.#unmet = this.parts.slots.map(({ digest }) => digest);
+    this.#whole = true;
+  }
+
+  /** Whatever is unmet should be on the disk, and is not. */
+  #end(): void {
+    this.passes++;
+    if (!this.#whole) return;
+    const { slots, state, files } = this.parts;
+    for (const [slot, unmet] of this.#unmet.entries()) {
+      if (unmet === 0) continue;
+      state.onDamage(slots[slot]!, { file: files.folder, offset: 0, reason: "records are not in the files" });
     }
+  }
+
+  /** Where to go on. Files that are known to be damaged wait to be rewritten; others may have been let go of. */
+  #current(): Part | undefined {
+    for (const part of this.#left.values()) {
+      const { file, size } = part;
+      if (this.#scan?.file !== file) this.#scan = new DataScan(file, this.#memory);
+      if (file.damaged) this.#whole = false;
+      else if (this.parts.files.byId(file.id) === file && this.#scan.offset < size) return part;
+      this.#left.delete(file.id);
+    }
+    this.#scan = undefined;
     return undefined;
+  }
+
+  /** The entry of the row is about to be replaced, removed or moved. */
+  #leaves(slot: SlotState, row: number): void {
+    const { places } = this.parts.state;
+    const part = this.#left.get(places.file(row));
+    if (part === undefined || places.offset(row) >= part.size) return;
+    if (this.#scan?.file === part.file && places.offset(row) < this.#scan.offset) return;
+    this.#meet(slot, row);
+  }
+
+  #meet({ slot }: SlotState, row: number): void {
+    this.#unmet[slot] = (this.#unmet[slot]! - this.parts.state.places.checksum(row)) >>> 0;
   }
 
   #look(file: DataFile, record: ScannedData): void {
@@ -100,7 +146,8 @@ export class Scrub {
     const intact = bytes.length > 0
       ? dataChecksum(bytes) === state.places.checksum(row)
       : state.isIntact(row);
-    if (!intact) this.#damaged(slot, file, record.offset, "the checksum of a record does not match");
+    if (intact) this.#meet(slot, row);
+    else this.#damaged(slot, file, record.offset, "the checksum of a record does not match");
   }
 
   /** Live records may begin in the range. */

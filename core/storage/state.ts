@@ -43,6 +43,8 @@ export interface Placed {
  */
 export class CommittedState {
   readonly #encoder = new DataRecordEncoder();
+  /** Told before a row's record stops being the one that counts. */
+  leaving: (slot: SlotState, row: number) => void = () => {};
 
   /** @param onDamage told when a record turns out to be broken as it is read */
   constructor(
@@ -188,6 +190,7 @@ export class CommittedState {
   }
 
   #discount(slot: SlotState, keyBytes: number, row: number): void {
+    this.leaving(slot, row);
     const valueBytes = this.places.valueBytes(row);
     this.files.byId(this.places.file(row)).liveBytes -= dataRecordBytes(keyBytes, valueBytes);
     slot.bytes -= keyBytes + valueBytes;

@@ -23,6 +23,8 @@ import { Scheduler, SimProcess } from "./world/scheduler.ts";
 import type { Listening } from "./world/transport.ts";
 
 const FOLDER = "/data";
+/** What no fault that is injected may lead to: no copy becomes another one unless somebody makes it so. */
+const FALSE_ALARM = /copies of a slot are not the same|records are not in the files/;
 
 export interface Listeners {
   said?: (machine: string, level: string, text: string) => void;
@@ -47,6 +49,8 @@ export class Cluster {
   readonly violations: string[] = [];
   /** What happens, for those who tell stories of it. */
   readonly listeners: Listeners = {};
+  /** Copies are made to differ. */
+  spoils = false;
   /** How often each fault was injected, by kind. */
   readonly counts = new Map<string, number>();
   /** The id of the node on each machine's own disk, once seen. */
@@ -232,8 +236,14 @@ export class Cluster {
     const violated = (what: string) => this.violated(what);
     const dying = (machine: Machine<Program>) => this.#dying(machine.name);
     const { clockSkew, timerLateMsMax } = this.plan;
-    const said: Surroundings["said"] = (...words) => this.listeners.said?.(...words);
+    const said: Surroundings["said"] = (...words) => this.#said(...words);
     return { scheduler, network, ensemble, trace, count, violated, dying, said, clockSkew, timerLateMsMax };
+  }
+
+  #said(machine: string, level: string, text: string): void {
+    this.listeners.said?.(machine, level, text);
+    if (/copies of a slot are the same/.test(text)) this.count("copies compared");
+    if (!this.spoils && FALSE_ALARM.test(text)) this.violated(`${machine}: false alarm: ${text}`);
   }
 
   #invariants(): Invariants {

@@ -145,5 +145,7 @@ function drawConfig(random: SeededRandom): Plan["config"] {
     transferBytesPerSecond: random.pick([20_000, 1_000_000, 64_000_000]),
     registerLockMs: random.pick([6_000, 10_000]),
     pingPeriodMs: 300,
+    // Last, so that the rest of a plan stays what it was.
+    compareEveryMs: random.pick([0, 100, 100, 1000]),
   };
 }

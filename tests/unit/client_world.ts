@@ -185,6 +185,7 @@ export class Server {
       minInSync: 1,
       transferBytesPerSecond: 64 << 20,
       masters: this.mastersTold,
+      mismatches: [],
     }));
     services.stream(routing.watchRing, (replies) => {
       this.watches++;

@@ -97,6 +97,15 @@ Deno.test("verdict: masters and coordinator", () => {
   assertEquals(judged(told), ["degraded", "without the coordinator: a:1 (suspended)"]);
 });
 
+Deno.test("verdict: copies that were not the same", () => {
+  const told = new Told();
+  told.replies.get("b")!.mismatches = [{ slot: 40, lsn: 7, wrong: [ref("s")], agoMs: 180_000 }];
+  assertEquals(judged(told), [
+    "degraded",
+    "slot 40: copies were not the same at lsn 7; that of standby s:1 was given up (found 3 minutes ago)",
+  ]);
+});
+
 Deno.test("verdict: an empty cluster has no owners", () => {
   const told = new Told([]);
   told.kill("a", "b");

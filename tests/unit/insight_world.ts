@@ -86,6 +86,7 @@ export const REPLY: StatusReply = {
   minInSync: 1,
   transferBytesPerSecond: 1000,
   masters: [],
+  mismatches: [],
 };
 
 export function master(address: string, active: boolean | undefined): ServerStatus {

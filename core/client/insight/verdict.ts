@@ -37,6 +37,7 @@ export function verdictOf(ring: Ring | undefined, servers: readonly ServerStatus
     ...masters(picture),
     ...coordinator(picture),
     ...missingCopies(picture),
+    ...mismatches(picture),
   ]);
 }
 
@@ -88,6 +89,20 @@ function coordinator({ servers }: Picture): Problem[] {
     `without the coordinator: ${names}`,
     "look after ZooKeeper (scripts/zk status); until then nothing takes the place of what dies",
   )];
+}
+
+function mismatches({ ring, servers }: Picture): Problem[] {
+  return servers.flatMap(({ reply }) => reply?.mismatches ?? []).map(({ slot, lsn, wrong, agoMs }) => {
+    const names = wrong.map((ref) => nameOf(ring, ref)).join(", ");
+    const found = `found ${Math.round(agoMs / 60_000)} minutes ago`;
+    return degraded(
+      `${
+        slotsName([slot])
+      }: copies were not the same at lsn ${lsn}; that of ${names} was given up (${found})`,
+      "it is fetched again by itself; look after the memory and the disks of these machines, and keep the logs",
+      [slot],
+    );
+  });
 }
 
 function missingCopies(picture: Picture): Problem[] {

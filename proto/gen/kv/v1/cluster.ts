@@ -123,6 +123,7 @@ export interface ReplicateBatch {
    */
   committedSlots: number[];
   committedLsns: number[];
+  mismatch: SlotMismatch | undefined;
 }
 
 /** Not refused, it is a promise: not to serve the slots before promise_ms have passed since it came. */
@@ -133,6 +134,8 @@ export interface Heartbeat {
   epochs: number[];
   /** How far each slot is committed. */
   committedLsns: number[];
+  /** The answer is to bring the digest of the copy of this slot, if it is committed just so far. */
+  comparedSlot?: number | undefined;
 }
 
 /** Where does the follower's log of the slot end? What was sent in the slot before is void. */
@@ -170,6 +173,25 @@ export interface HeartbeatReply {
   refusedEpochs: number[];
   /** Slots of which this node was the entitled owner in the epoch before: they are not served here any more. */
   releasedSlots: number[];
+  digest: SlotDigest | undefined;
+}
+
+/** What a copy's committed state amounts to. Copies that are committed through the same LSN have the same. */
+export interface SlotDigest {
+  slot: number;
+  lsn: number;
+  keys: number;
+  /** Sum of the entries' checksums. */
+  entries: number;
+  /** Checksum of the clients' results. */
+  results: number;
+}
+
+/** The follower's copy is not what others are: it has to be given up. */
+export interface SlotMismatch {
+  slot: number;
+  epoch: number;
+  reason: string;
 }
 
 /** All through last_lsn is on stable storage. */
@@ -838,6 +860,7 @@ function createBaseReplicateBatch(): ReplicateBatch {
     records: EMPTY_BYTES,
     committedSlots: [],
     committedLsns: [],
+    mismatch: undefined,
   };
 }
 
@@ -874,6 +897,9 @@ export const ReplicateBatch = {
       writeUint64(writer, v);
     }
     writer.ldelim();
+    if (message.mismatch !== undefined) {
+      SlotMismatch.encode(message.mismatch, writer.uint32(82).fork()).ldelim();
+    }
     return writer;
   },
 
@@ -967,6 +993,13 @@ export const ReplicateBatch = {
           }
 
           break;
+        case 10:
+          if (tag !== 82) {
+            break;
+          }
+
+          message.mismatch = SlotMismatch.decode(reader, reader.uint32());
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -991,6 +1024,7 @@ export const ReplicateBatch = {
       committedLsns: globalThis.Array.isArray(object?.committedLsns)
         ? object.committedLsns.map((e: any) => globalThis.Number(e))
         : [],
+      mismatch: isSet(object.mismatch) ? SlotMismatch.fromJSON(object.mismatch) : undefined,
     };
   },
 
@@ -1023,6 +1057,9 @@ export const ReplicateBatch = {
     if (message.committedLsns?.length) {
       obj.committedLsns = message.committedLsns.map((e) => Math.round(e));
     }
+    if (message.mismatch !== undefined) {
+      obj.mismatch = SlotMismatch.toJSON(message.mismatch);
+    }
     return obj;
   },
 
@@ -1042,12 +1079,15 @@ export const ReplicateBatch = {
     message.records = object.records ?? EMPTY_BYTES;
     message.committedSlots = object.committedSlots?.map((e) => e) || [];
     message.committedLsns = object.committedLsns?.map((e) => e) || [];
+    message.mismatch = (object.mismatch !== undefined && object.mismatch !== null)
+      ? SlotMismatch.fromPartial(object.mismatch)
+      : undefined;
     return message;
   },
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { number: 0, slots: [], epochs: [], committedLsns: [] };
+  return { number: 0, slots: [], epochs: [], committedLsns: [], comparedSlot: undefined };
 }
 
 export const Heartbeat = {
@@ -1070,6 +1110,9 @@ export const Heartbeat = {
       writeUint64(writer, v);
     }
     writer.ldelim();
+    if (message.comparedSlot !== undefined) {
+      writer.uint32(40).uint32(message.comparedSlot);
+    }
     return writer;
   },
 
@@ -1138,6 +1181,13 @@ export const Heartbeat = {
           }
 
           break;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.comparedSlot = reader.uint32();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -1155,6 +1205,7 @@ export const Heartbeat = {
       committedLsns: globalThis.Array.isArray(object?.committedLsns)
         ? object.committedLsns.map((e: any) => globalThis.Number(e))
         : [],
+      comparedSlot: isSet(object.comparedSlot) ? globalThis.Number(object.comparedSlot) : undefined,
     };
   },
 
@@ -1172,6 +1223,9 @@ export const Heartbeat = {
     if (message.committedLsns?.length) {
       obj.committedLsns = message.committedLsns.map((e) => Math.round(e));
     }
+    if (message.comparedSlot !== undefined) {
+      obj.comparedSlot = Math.round(message.comparedSlot);
+    }
     return obj;
   },
 
@@ -1184,6 +1238,7 @@ export const Heartbeat = {
     message.slots = object.slots?.map((e) => e) || [];
     message.epochs = object.epochs?.map((e) => e) || [];
     message.committedLsns = object.committedLsns?.map((e) => e) || [];
+    message.comparedSlot = object.comparedSlot ?? undefined;
     return message;
   },
 };
@@ -1507,7 +1562,7 @@ export const ReplicateReply = {
 };
 
 function createBaseHeartbeatReply(): HeartbeatReply {
-  return { number: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [] };
+  return { number: 0, refusedSlots: [], refusedEpochs: [], releasedSlots: [], digest: undefined };
 }
 
 export const HeartbeatReply = {
@@ -1530,6 +1585,9 @@ export const HeartbeatReply = {
       writer.uint32(v);
     }
     writer.ldelim();
+    if (message.digest !== undefined) {
+      SlotDigest.encode(message.digest, writer.uint32(42).fork()).ldelim();
+    }
     return writer;
   },
 
@@ -1598,6 +1656,13 @@ export const HeartbeatReply = {
           }
 
           break;
+        case 5:
+          if (tag !== 42) {
+            break;
+          }
+
+          message.digest = SlotDigest.decode(reader, reader.uint32());
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -1619,6 +1684,7 @@ export const HeartbeatReply = {
       releasedSlots: globalThis.Array.isArray(object?.releasedSlots)
         ? object.releasedSlots.map((e: any) => globalThis.Number(e))
         : [],
+      digest: isSet(object.digest) ? SlotDigest.fromJSON(object.digest) : undefined,
     };
   },
 
@@ -1636,6 +1702,9 @@ export const HeartbeatReply = {
     if (message.releasedSlots?.length) {
       obj.releasedSlots = message.releasedSlots.map((e) => Math.round(e));
     }
+    if (message.digest !== undefined) {
+      obj.digest = SlotDigest.toJSON(message.digest);
+    }
     return obj;
   },
 
@@ -1648,6 +1717,217 @@ export const HeartbeatReply = {
     message.refusedSlots = object.refusedSlots?.map((e) => e) || [];
     message.refusedEpochs = object.refusedEpochs?.map((e) => e) || [];
     message.releasedSlots = object.releasedSlots?.map((e) => e) || [];
+    message.digest = (object.digest !== undefined && object.digest !== null)
+      ? SlotDigest.fromPartial(object.digest)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSlotDigest(): SlotDigest {
+  return { slot: 0, lsn: 0, keys: 0, entries: 0, results: 0 };
+}
+
+export const SlotDigest = {
+  encode(message: SlotDigest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.lsn !== 0) {
+      writeUint64(writer.uint32(16), message.lsn);
+    }
+    if (message.keys !== 0) {
+      writeUint64(writer.uint32(24), message.keys);
+    }
+    if (message.entries !== 0) {
+      writer.uint32(37).fixed32(message.entries);
+    }
+    if (message.results !== 0) {
+      writer.uint32(45).fixed32(message.results);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotDigest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotDigest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.lsn = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.keys = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 37) {
+            break;
+          }
+
+          message.entries = reader.fixed32();
+          continue;
+        case 5:
+          if (tag !== 45) {
+            break;
+          }
+
+          message.results = reader.fixed32();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotDigest {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      lsn: isSet(object.lsn) ? globalThis.Number(object.lsn) : 0,
+      keys: isSet(object.keys) ? globalThis.Number(object.keys) : 0,
+      entries: isSet(object.entries) ? globalThis.Number(object.entries) : 0,
+      results: isSet(object.results) ? globalThis.Number(object.results) : 0,
+    };
+  },
+
+  toJSON(message: SlotDigest): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.lsn !== 0) {
+      obj.lsn = Math.round(message.lsn);
+    }
+    if (message.keys !== 0) {
+      obj.keys = Math.round(message.keys);
+    }
+    if (message.entries !== 0) {
+      obj.entries = Math.round(message.entries);
+    }
+    if (message.results !== 0) {
+      obj.results = Math.round(message.results);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotDigest>, I>>(base?: I): SlotDigest {
+    return SlotDigest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotDigest>, I>>(object: I): SlotDigest {
+    const message = createBaseSlotDigest();
+    message.slot = object.slot ?? 0;
+    message.lsn = object.lsn ?? 0;
+    message.keys = object.keys ?? 0;
+    message.entries = object.entries ?? 0;
+    message.results = object.results ?? 0;
+    return message;
+  },
+};
+
+function createBaseSlotMismatch(): SlotMismatch {
+  return { slot: 0, epoch: 0, reason: "" };
+}
+
+export const SlotMismatch = {
+  encode(message: SlotMismatch, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writeUint64(writer.uint32(16), message.epoch);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SlotMismatch {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSlotMismatch();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.reason = reader.string();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SlotMismatch {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SlotMismatch): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SlotMismatch>, I>>(base?: I): SlotMismatch {
+    return SlotMismatch.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SlotMismatch>, I>>(object: I): SlotMismatch {
+    const message = createBaseSlotMismatch();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.reason = object.reason ?? "";
     return message;
   },
 };

@@ -390,6 +390,15 @@ export interface FollowerStatus {
   transfer: TransferStatus | undefined;
 }
 
+/** Copies of a slot were not the same. */
+export interface MismatchStatus {
+  slot: number;
+  lsn: number;
+  /** Whose copies were taken for wrong, and given up. */
+  wrong: NodeRef[];
+  agoMs: number;
+}
+
 export interface StatusReply {
   role: string;
   address: string;
@@ -409,6 +418,8 @@ export interface StatusReply {
   transferBytesPerSecond: number;
   /** Of masters: all that are registered, those that wait included. */
   masters: string[];
+  /** Found by this node as the owner, in the last 24 hours. */
+  mismatches: MismatchStatus[];
 }
 
 function createBaseErrorDetail(): ErrorDetail {
@@ -2734,6 +2745,110 @@ export const FollowerStatus = {
   },
 };
 
+function createBaseMismatchStatus(): MismatchStatus {
+  return { slot: 0, lsn: 0, wrong: [], agoMs: 0 };
+}
+
+export const MismatchStatus = {
+  encode(message: MismatchStatus, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.lsn !== 0) {
+      writeUint64(writer.uint32(16), message.lsn);
+    }
+    for (const v of message.wrong) {
+      NodeRef.encode(v!, writer.uint32(26).fork()).ldelim();
+    }
+    if (message.agoMs !== 0) {
+      writer.uint32(33).double(message.agoMs);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): MismatchStatus {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseMismatchStatus();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.lsn = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.wrong.push(NodeRef.decode(reader, reader.uint32()));
+          continue;
+        case 4:
+          if (tag !== 33) {
+            break;
+          }
+
+          message.agoMs = reader.double();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): MismatchStatus {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      lsn: isSet(object.lsn) ? globalThis.Number(object.lsn) : 0,
+      wrong: globalThis.Array.isArray(object?.wrong) ? object.wrong.map((e: any) => NodeRef.fromJSON(e)) : [],
+      agoMs: isSet(object.agoMs) ? globalThis.Number(object.agoMs) : 0,
+    };
+  },
+
+  toJSON(message: MismatchStatus): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.lsn !== 0) {
+      obj.lsn = Math.round(message.lsn);
+    }
+    if (message.wrong?.length) {
+      obj.wrong = message.wrong.map((e) => NodeRef.toJSON(e));
+    }
+    if (message.agoMs !== 0) {
+      obj.agoMs = message.agoMs;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<MismatchStatus>, I>>(base?: I): MismatchStatus {
+    return MismatchStatus.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<MismatchStatus>, I>>(object: I): MismatchStatus {
+    const message = createBaseMismatchStatus();
+    message.slot = object.slot ?? 0;
+    message.lsn = object.lsn ?? 0;
+    message.wrong = object.wrong?.map((e) => NodeRef.fromPartial(e)) || [];
+    message.agoMs = object.agoMs ?? 0;
+    return message;
+  },
+};
+
 function createBaseStatusReply(): StatusReply {
   return {
     role: "",
@@ -2750,6 +2865,7 @@ function createBaseStatusReply(): StatusReply {
     minInSync: 0,
     transferBytesPerSecond: 0,
     masters: [],
+    mismatches: [],
   };
 }
 
@@ -2796,6 +2912,9 @@ export const StatusReply = {
     }
     for (const v of message.masters) {
       writer.uint32(114).string(v!);
+    }
+    for (const v of message.mismatches) {
+      MismatchStatus.encode(v!, writer.uint32(122).fork()).ldelim();
     }
     return writer;
   },
@@ -2905,6 +3024,13 @@ export const StatusReply = {
 
           message.masters.push(reader.string());
           continue;
+        case 15:
+          if (tag !== 122) {
+            break;
+          }
+
+          message.mismatches.push(MismatchStatus.decode(reader, reader.uint32()));
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -2934,6 +3060,9 @@ export const StatusReply = {
         ? globalThis.Number(object.transferBytesPerSecond)
         : 0,
       masters: globalThis.Array.isArray(object?.masters) ? object.masters.map((e: any) => globalThis.String(e)) : [],
+      mismatches: globalThis.Array.isArray(object?.mismatches)
+        ? object.mismatches.map((e: any) => MismatchStatus.fromJSON(e))
+        : [],
     };
   },
 
@@ -2981,6 +3110,9 @@ export const StatusReply = {
     if (message.masters?.length) {
       obj.masters = message.masters;
     }
+    if (message.mismatches?.length) {
+      obj.mismatches = message.mismatches.map((e) => MismatchStatus.toJSON(e));
+    }
     return obj;
   },
 
@@ -3003,6 +3135,7 @@ export const StatusReply = {
     message.minInSync = object.minInSync ?? 0;
     message.transferBytesPerSecond = object.transferBytesPerSecond ?? 0;
     message.masters = object.masters?.map((e) => e) || [];
+    message.mismatches = object.mismatches?.map((e) => MismatchStatus.fromPartial(e)) || [];
     return message;
   },
 };
