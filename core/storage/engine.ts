@@ -3,7 +3,6 @@ import type { Cancel } from "../platform/ports.ts";
 import type { ClusterSettings } from "../ring/ring.ts";
 import { Checkpoints } from "./checkpoint.ts";
 import { Compaction } from "./compaction.ts";
-import { crc32 } from "./crc.ts";
 import type { FileLock } from "./file_lock.ts";
 import { GroupCommit } from "./group_commit.ts";
 import { checkIdentity, type Identity, lockFolder, writeIdentity } from "./identity.ts";
@@ -273,9 +272,9 @@ export class Engine {
 
   /** For comparing copies that are committed through the same LSN. Undefined while the state is none that ever was. */
   digestAt(slot: number): SlotDigest | undefined {
-    const { committedLsn: lsn, blurredThroughLsn, digest: entries, keys } = this.#intact(slot);
+    const { committedLsn: lsn, blurredThroughLsn, digest: entries, keys, sessions } = this.#intact(slot);
     if (lsn < blurredThroughLsn) return undefined;
-    return { lsn, keys, entries, results: crc32(this.clientResults(slot)) };
+    return { lsn, keys, entries, results: sessions.digest() };
   }
 
   /** The slot's copy turned out to be wrong, though all that there is of it is intact. */

@@ -7,6 +7,16 @@ export interface WriteResult {
   readonly outcome: number;
 }
 
+/** Hashes a whole number into a hash: the rounds of MurmurHash3 (Austin Appleby, 2011) over its two halves. */
+export function mix(hash: number, number: number): number {
+  for (const half of [number % 2 ** 32, number / 2 ** 32]) {
+    const scrambled = Math.imul(half, 0xcc9e2d51);
+    hash ^= Math.imul((scrambled << 15) | (scrambled >>> 17), 0x1b873593);
+    hash = (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64) >>> 0;
+  }
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
 /** Numbers per result: sequence, lsn, epoch, outcome. */
 const WIDTH = 4;
 const ROOM_MIN = 4 * WIDTH;
@@ -54,6 +64,13 @@ export class Results {
       { length: this.#used / WIDTH },
       (_, i) => [this.#kept[i * WIDTH]!, this.#at(i * WIDTH)],
     );
+  }
+
+  /** A hash of all of them, and of `seed`. */
+  digest(seed: number): number {
+    let hash = seed;
+    for (let at = 0; at < this.#used; at++) hash = mix(hash, this.#kept[at]!);
+    return hash;
   }
 
   /** Where the first result stands whose sequence is not below `sequence`, or would be added. */

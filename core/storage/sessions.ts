@@ -1,5 +1,6 @@
 import { type LogRecord, noteVersion, RecordKind } from "./record.ts";
-import { Results, type WriteResult } from "./results.ts";
+import { fnv1a32Binary } from "../ring/hash.ts";
+import { mix, Results, type WriteResult } from "./results.ts";
 import type { SavedSessions } from "./session_bytes.ts";
 
 export type { WriteResult } from "./results.ts";
@@ -92,6 +93,15 @@ export class ClientSessions {
       const session = this.#clients.get(id)!;
       yield [id, session.lowestUnfinished, session.results.entries()];
     }
+  }
+
+  /** Sum over the clients of what is kept of each: equal states have equal digests. */
+  digest(): number {
+    let sum = fnv1a32Binary(this.#forgotten);
+    for (const [id, { lowestUnfinished, results }] of this.#clients) {
+      sum += results.digest(mix(fnv1a32Binary(id), lowestUnfinished));
+    }
+    return sum % 2 ** 32;
   }
 
   #forget(record: LogRecord): void {
