@@ -15,7 +15,7 @@ import { salvage, type Salvaged } from "./salvage.ts";
 import { Scrub } from "./scrub.ts";
 import { sessionsToBytes } from "./session_bytes.ts";
 import type { ClientSessions } from "./sessions.ts";
-import type { Damage, SlotView } from "./slot.ts";
+import type { Damage, SlotDigest, SlotView } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
 import { settle } from "./snapshot.ts";
 import { SpaceGate } from "./space.ts";
@@ -39,16 +39,6 @@ export type RejectedListener = (slot: number, fromLsn: number, error: KvError) =
 export type FailureListener = (error: Error) => void;
 /** Told once when the slot turns out to be damaged while the node runs. */
 export type DamageListener = (slot: number, damage: Damage) => void;
-
-/** What the committed state of a slot amounts to; equal states have equal digests. */
-export interface SlotDigest {
-  readonly lsn: number;
-  readonly keys: number;
-  /** Sum modulo 2^32 of the checksums of the entries; the scrub sees that the data files hold just these. */
-  readonly entries: number;
-  /** Checksum of the clients' results. */
-  readonly results: number;
-}
 
 /**
  * The storage of a node: logs of slots, and the state that their committed records make.

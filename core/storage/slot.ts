@@ -37,3 +37,13 @@ export interface SlotView {
   /** The records above committedLsn, in order. */
   readonly tail: readonly LogRecord[];
 }
+
+/** What the committed state of a slot amounts to; equal states have equal digests. */
+export interface SlotDigest {
+  readonly lsn: number;
+  readonly keys: number;
+  /** Sum modulo 2^32 of the checksums of the entries; the scrub sees that the data files hold just these. */
+  readonly entries: number;
+  /** Checksum of the clients' results. */
+  readonly results: number;
+}
