@@ -2,7 +2,7 @@ import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Clock, Transport } from "../platform/ports.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
-import { lossOf, type Observed } from "./decide/verdict.ts";
+import { type Arrivals, gatheredMs, lossOf, type Observed } from "./decide/verdict.ts";
 import { type Answer, type Answers, type Loss, newestById } from "./decide/view.ts";
 import type { Asked } from "./reconcile.ts";
 import type { Registered } from "./registration.ts";
@@ -37,7 +37,7 @@ export interface NodeWatchOptions {
 /** The active master's eyes: inspects the processes of the ring and those that are registered, and hears suspicions. */
 export class NodeWatch {
   readonly #options: NodeWatchOptions;
-  readonly #leadingSinceMs: number;
+  readonly #arrivals: Mutable<Arrivals>;
   readonly #stopTicking: Cancel;
   #watched = new Map<string, Watched>();
   #promiseMs = Infinity;
@@ -50,7 +50,8 @@ export class NodeWatch {
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
-    this.#leadingSinceMs = this.#tickedMs = options.clock.monotonicMs();
+    this.#tickedMs = options.clock.monotonicMs();
+    this.#arrivals = { leadingSinceMs: this.#tickedMs, firstMs: undefined, lastMs: undefined };
     this.#stopTicking = options.clock.every(PERIOD_MS, () => this.#tick());
   }
 
@@ -85,7 +86,7 @@ export class NodeWatch {
       if (!seen.inRing) continue;
       const around = {
         nowMs,
-        leadingSinceMs: this.#leadingSinceMs,
+        gatheredMs: gatheredMs(this.#arrivals),
         promiseMs: this.#promiseMs,
         registered: seen.registered,
       };
@@ -169,6 +170,7 @@ export class NodeWatch {
     try {
       const { stuck, unusable } = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
       const answer = { ref, stuck, unusable: new Set(unusable) };
+      if (!seen.metAlive) this.#arrived();
       Object.assign(seen, { answer, metAlive: true, failingSinceMs: undefined, broken: false });
       return answer;
     } catch (error) {
@@ -180,6 +182,11 @@ export class NodeWatch {
         (error.code === "unreachable" || error.code === "refused");
       return undefined;
     }
+  }
+
+  #arrived(): void {
+    this.#arrivals.lastMs = this.#ownMs();
+    this.#arrivals.firstMs ??= this.#arrivals.lastMs;
   }
 
   #tell(): void {

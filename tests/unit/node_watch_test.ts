@@ -39,7 +39,7 @@ async function watching() {
   watch.follow(RING, REGISTERED);
   await world.runMs(1000);
   assertEquals([...watch.known().keys()], ["d1", "d2"]);
-  return { world, watch, master: master!, nodes, lost };
+  return { world, watch, clock, master: master!, nodes, lost };
 }
 
 Deno.test("a node that stops for longer than a promise is taken for lost, and only that one", async () => {
@@ -66,6 +66,34 @@ Deno.test("a master that was stopped itself takes nobody for lost", async () => 
     await world.runMs(1013);
     assertEquals([[...lost], watch.cutOff], [[], false], `after ${pausedMs} ms`);
   }
+});
+
+Deno.test("whoever has not come yet is waited for as long as others still come, but not for ever", async () => {
+  const { world, watch, clock } = await watching();
+  const follow = (...names: string[]) => {
+    const nodes = names.map((id, i) => ({
+      ...NODES[0]!,
+      ref: { id, incarnation: 1 },
+      address: `${id}:1`,
+      label: i,
+    }));
+    watch.follow(ringOf(1, nodes, (slot) => nodes[slot % nodes.length]), []);
+  };
+  const names = ["d1", "late"];
+  follow(...names);
+  await world.runMs(3000);
+  // One after the other, further processes come up: 4 s apart.
+  for (let i = 0; clock.monotonicMs() < 29_000; i++) {
+    assertEquals([...watch.lost()], [], `after ${clock.monotonicMs()} ms`);
+    const process = new SimProcess(world.scheduler, `n${i}`);
+    await world.transport(process).listen(`n${i}:1`, (services) => {
+      services.unary(cluster.inspect, () => ({ stuck: false, unusable: [], ringVersion: 1, notServed: [] }));
+    });
+    names.push(`n${i}`);
+    follow(...names);
+    await world.runMs(4000);
+  }
+  assertEquals([...watch.lost()], [["late", "dead"]]);
 });
 
 Deno.test("a master that is held up now and then still finds the node that is silent", async () => {

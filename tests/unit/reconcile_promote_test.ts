@@ -151,7 +151,7 @@ Deno.test("verdict: no answer needs a second witness, or time; a new master give
     broken: false,
     suspectedMs: undefined,
   };
-  const around = { nowMs: 10_300, leadingSinceMs: 9000, promiseMs: 600, registered: true };
+  const around = { nowMs: 10_300, gatheredMs: 14_000, promiseMs: 600, registered: true };
   assertEquals(lossOf(failing, around), undefined);
   assertEquals(lossOf({ ...failing, broken: true }, around), "dead");
   assertEquals(lossOf({ ...failing, suspectedMs: 9400 }, around), "dead");

@@ -2,8 +2,10 @@
 
 import type { Answer, Loss } from "./view.ts";
 
-/** A master that has just taken over gives owners that it has not reached yet so long to come up. */
-export const FIRST_CONTACT_MS = 5000;
+/** Owners that a master has not met yet get so long to come up, from its beginning or the last time that somebody came. */
+const FIRST_CONTACT_MS = 5000;
+/** But not more than this since somebody came the first time. */
+const GATHERING_MS = 30_000;
 /** For so long a suspicion counts. */
 export const SUSPICION_MS = 1000;
 
@@ -21,10 +23,18 @@ export interface Observed {
   readonly suspectedMs: number | undefined;
 }
 
-export interface Circumstances {
-  readonly nowMs: number;
+/** When processes have answered to this master for the first time. A cluster that starts as a whole takes its time. */
+export interface Arrivals {
   /** Since when the master leads. */
   readonly leadingSinceMs: number;
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+}
+
+export interface Circumstances {
+  readonly nowMs: number;
+  /** Until then whoever has never answered is waited for; see {@link gatheredMs}. */
+  readonly gatheredMs: number;
   readonly promiseMs: number;
   /** The coordinator still has its registration. */
   readonly registered: boolean;
@@ -32,10 +42,16 @@ export interface Circumstances {
 
 /** No answer alone says little; it takes a second witness, or time. */
 export function lossOf(seen: Observed, around: Circumstances): Loss | undefined {
-  const { nowMs, leadingSinceMs, promiseMs, registered } = around;
+  const { nowMs, gatheredMs, promiseMs, registered } = around;
   if (seen.failingSinceMs === undefined) return seen.answer?.stuck ? "stuck" : undefined;
-  if (!seen.metAlive && nowMs - leadingSinceMs < FIRST_CONTACT_MS) return undefined;
+  if (!seen.metAlive && nowMs < gatheredMs) return undefined;
   const suspected = seen.suspectedMs !== undefined && nowMs - seen.suspectedMs <= SUSPICION_MS;
   const longSilent = nowMs - seen.failingSinceMs >= promiseMs;
   return seen.broken || suspected || !registered || longSilent ? "dead" : undefined;
+}
+
+/** From then on whoever has not come is not waited for. */
+export function gatheredMs({ leadingSinceMs, firstMs, lastMs }: Arrivals): number {
+  const untilMs = (lastMs ?? leadingSinceMs) + FIRST_CONTACT_MS;
+  return Math.min(untilMs, (firstMs ?? leadingSinceMs) + GATHERING_MS);
 }
