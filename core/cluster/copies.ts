@@ -1,6 +1,7 @@
 import type { FollowerStatus, MismatchStatus } from "../../proto/gen/kv/v1/kv.ts";
 import type { Config } from "../platform/config.ts";
 import type { Services, World } from "../platform/ports.ts";
+import { CatchingUp } from "../replication/catching_up.ts";
 import { OwnerWatch } from "../replication/owner_watch.ts";
 import { Promises } from "../replication/promises.ts";
 import { RecentRecords } from "../replication/recent_records.ts";
@@ -41,6 +42,7 @@ export class Copies {
   readonly replicas: Replicas;
   readonly #replicator: Replicator;
   readonly #watch: OwnerWatch;
+  readonly #transfers: CatchingUp;
 
   constructor(
     private readonly engine: Engine,
@@ -84,6 +86,7 @@ export class Copies {
       replicator,
       began,
     });
+    this.#transfers = new CatchingUp(clock, log);
     this.#watch = new OwnerWatch(clock, self, ring, (ref) => master.suspect(ref, true));
   }
 
@@ -91,7 +94,7 @@ export class Copies {
     const { engine, self, promises, replicas } = this;
     const heard = (from: NodeRef) => this.#watch.heard(from);
     const broken = (from: NodeRef) => this.#watch.broken(from);
-    const parts = { self, engine, promises, replicas, heard, broken };
+    const parts = { self, engine, promises, replicas, transfers: this.#transfers, heard, broken };
     services.stream(cluster.replicate, (replies) => new ReplicaStream(parts, replies));
   }
 

@@ -158,7 +158,9 @@ export class Link implements Incoming<ReplicateReply> {
     const slots = followed.map(({ slot }) => slot);
     const epochs = followed.map(({ owner }) => owner.epoch);
     const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
-    this.#send({ heartbeat: { number, slots, epochs, committedLsns, comparedSlot } });
+    this.#send({
+      heartbeat: { number, slots, epochs, committedLsns, comparedSlot, transfer: this.transfer },
+    });
   }
 
   close(): void {

@@ -1,4 +1,4 @@
-import { bufferOf, decodeRecord, encodeRecord, recordBytes, recordEnd } from "../storage/log_record.ts";
+import { bufferOf, decodeRecord, encodeRecord, recordBytes } from "../storage/log_record.ts";
 import type { LogRecord } from "../storage/record.ts";
 
 /** No file, so no place that a record would belong to. */
@@ -45,7 +45,7 @@ export class RecentRecords {
     const begin = run?.begins[lsn - run.firstLsn];
     if (begin === undefined || this.#isGone(begin)) return undefined;
     const at = begin % this.bytesMax;
-    const { record } = decodeRecord(this.#memory, at, recordEnd(this.#memory, at, NO_SALT, NO_PLACE)!);
+    const record = decodeRecord(this.#memory, at);
     // The memory will be written again.
     return { ...record, value: record.value.slice() };
   }

@@ -11,6 +11,7 @@ import type { Incoming, Outgoing } from "../platform/ports.ts";
 import { type NodeRef, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { recordsOf } from "./batch.ts";
+import type { CatchingUp } from "./catching_up.ts";
 import type { Promises } from "./promises.ts";
 import type { OwnerStream, Replicas } from "./replicas.ts";
 
@@ -21,6 +22,8 @@ export interface ReplicaStreamParts {
   readonly replicas: Replicas;
   /** The owner process was heard. */
   readonly heard: (from: NodeRef) => void;
+  /** What is on its way from there. */
+  readonly transfers: CatchingUp;
   /** Its stream broke. */
   readonly broken: (from: NodeRef) => void;
 }
@@ -69,7 +72,9 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
   closed(): void {
     this.#closed = true;
     this.parts.replicas.ended(this);
-    if (this.#from !== undefined) this.parts.broken(this.#from);
+    if (this.#from === undefined) return;
+    this.parts.transfers.lost(this.#from.id);
+    this.parts.broken(this.#from);
   }
 
   #greet(from: NodeRef, to: NodeRef | undefined): void {
@@ -83,8 +88,9 @@ export class ReplicaStream implements Incoming<ReplicateBatch>, OwnerStream {
     this.#from = from;
   }
 
-  #heartbeat({ number, slots, epochs, committedLsns, comparedSlot }: Heartbeat): void {
-    const { promises, replicas } = this.parts;
+  #heartbeat({ number, slots, epochs, committedLsns, comparedSlot, transfer }: Heartbeat): void {
+    const { promises, replicas, transfers } = this.parts;
+    transfers.heard(this.#from!.id, transfer);
     const heartbeat: HeartbeatReply = {
       number,
       refusedSlots: [],

@@ -8,6 +8,7 @@
 import Long from "long";
 import _m0 from "protobufjs/minimal";
 import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
+import { TransferStatus } from "./kv.ts";
 import { NodeRef, Ring } from "./ring.ts";
 
 export enum ProposalKind {
@@ -135,7 +136,11 @@ export interface Heartbeat {
   /** How far each slot is committed. */
   committedLsns: number[];
   /** The answer is to bring the digest of the copy of this slot, if it is committed just so far. */
-  comparedSlot?: number | undefined;
+  comparedSlot?:
+    | number
+    | undefined;
+  /** Whole copies on their way to the follower; absent: there are none. */
+  transfer: TransferStatus | undefined;
 }
 
 /** Where does the follower's log of the slot end? What was sent in the slot before is void. */
@@ -1087,7 +1092,7 @@ export const ReplicateBatch = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { number: 0, slots: [], epochs: [], committedLsns: [], comparedSlot: undefined };
+  return { number: 0, slots: [], epochs: [], committedLsns: [], comparedSlot: undefined, transfer: undefined };
 }
 
 export const Heartbeat = {
@@ -1112,6 +1117,9 @@ export const Heartbeat = {
     writer.ldelim();
     if (message.comparedSlot !== undefined) {
       writer.uint32(40).uint32(message.comparedSlot);
+    }
+    if (message.transfer !== undefined) {
+      TransferStatus.encode(message.transfer, writer.uint32(50).fork()).ldelim();
     }
     return writer;
   },
@@ -1188,6 +1196,13 @@ export const Heartbeat = {
 
           message.comparedSlot = reader.uint32();
           continue;
+        case 6:
+          if (tag !== 50) {
+            break;
+          }
+
+          message.transfer = TransferStatus.decode(reader, reader.uint32());
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -1206,6 +1221,7 @@ export const Heartbeat = {
         ? object.committedLsns.map((e: any) => globalThis.Number(e))
         : [],
       comparedSlot: isSet(object.comparedSlot) ? globalThis.Number(object.comparedSlot) : undefined,
+      transfer: isSet(object.transfer) ? TransferStatus.fromJSON(object.transfer) : undefined,
     };
   },
 
@@ -1226,6 +1242,9 @@ export const Heartbeat = {
     if (message.comparedSlot !== undefined) {
       obj.comparedSlot = Math.round(message.comparedSlot);
     }
+    if (message.transfer !== undefined) {
+      obj.transfer = TransferStatus.toJSON(message.transfer);
+    }
     return obj;
   },
 
@@ -1239,6 +1258,9 @@ export const Heartbeat = {
     message.epochs = object.epochs?.map((e) => e) || [];
     message.committedLsns = object.committedLsns?.map((e) => e) || [];
     message.comparedSlot = object.comparedSlot ?? undefined;
+    message.transfer = (object.transfer !== undefined && object.transfer !== null)
+      ? TransferStatus.fromPartial(object.transfer)
+      : undefined;
     return message;
   },
 };
