@@ -9,9 +9,8 @@
 import { parseArgs } from "@std/cli";
 import { Cluster } from "../e2e/harness/cluster.ts";
 import { Ensemble } from "../e2e/harness/ensemble.ts";
-import { eventually } from "../e2e/harness/eventually.ts";
 import { TempFolder } from "../e2e/harness/folder.ts";
-import { lackOfSync } from "../e2e/harness/health.ts";
+import { inSync } from "../e2e/harness/health.ts";
 import { Workload } from "./workload.ts";
 
 const args = parseArgs(Deno.args, { string: ["seconds", "standbys"] });
@@ -29,11 +28,7 @@ const watched = [
 ];
 using workload = new Workload(cluster.masterAddresses, seconds, watched);
 
-await eventually("the standbys are in sync", async () => {
-  const lack = await lackOfSync(workload, cluster.nodes, 1 + standbys);
-  if (lack !== undefined) throw new Error(lack);
-  return true;
-});
+await inSync(workload, cluster.nodes, 1 + standbys);
 await workload.fill();
 const { version } = await workload.client.ring();
 await workload.putsAndGets();

@@ -1,21 +1,18 @@
 /** Two masters and three data nodes as processes on a ZooKeeper ensemble: labels, placement, and what survives a crash. */
 
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Client } from "../../core/client/api.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import { openClient } from "./harness/client.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { Ensemble } from "./harness/ensemble.ts";
 import { TempFolder } from "./harness/folder.ts";
+import { NumberedKeys } from "./harness/numbered_keys.ts";
 import { runKv } from "./harness/process.ts";
 
 const KEYS = 100_000;
-const AT_ONCE = 2000;
 const LABELS = [0, 68, 102];
 /** Keys and their slots, worked out by hand. */
 const SLOTS = { c: 34, e: 2, b: 85, ds: 105, ca: 130, os: 134 };
-
-const decoder = new TextDecoder();
 
 /** The label at the smallest distance around the ring of 137 seats, the smaller label of two that are equally far. */
 function ownerLabel(slot: number): number {
@@ -23,27 +20,12 @@ function ownerLabel(slot: number): number {
   return LABELS.toSorted((a, b) => distance(a) - distance(b) || a - b)[0]!;
 }
 
-function* batches(): Generator<[key: string, value: string][]> {
-  for (let first = 0; first < KEYS; first += AT_ONCE) {
-    yield Array.from({ length: AT_ONCE }, (_, i) => [`key-${first + i}`, `value ${first + i}`]);
-  }
-}
-
-async function countRight(client: Client): Promise<number> {
-  let right = 0;
-  for (const batch of batches()) {
-    const found = await client.getMany(batch.map(([key]) => key));
-    right += batch.filter(([, value], i) =>
-      found[i] !== undefined && decoder.decode(found[i].value) === value
-    ).length;
-  }
-  return right;
-}
-
 Deno.test("two masters and three data nodes on ZooKeeper", async (t) => {
   await using folder = await TempFolder.make();
   await using ensemble = await Ensemble.start(folder.path);
   await using cluster = await Cluster.start({ zk: ensemble.addresses, folder: folder.path });
+  using client = openClient(cluster.masterAddresses);
+  const keys = new NumberedKeys(client);
   const addr = cluster.masterAddresses.join(",");
 
   await t.step("the labels stand as integers in the znodes", async () => {
@@ -55,7 +37,6 @@ Deno.test("two masters and three data nodes on ZooKeeper", async (t) => {
   });
 
   await t.step("keys lie at the label nearest to their slot", async () => {
-    using client = openClient(cluster.masterAddresses);
     await client.putMany(Object.keys(SLOTS).map((key) => [key, key]));
     const lines = (await runKv(["dump", "--output", "json", "--addr", addr])).out.trimEnd().split("\n");
     const placed = lines.map((line) => JSON.parse(line)).flatMap(({ label, entries }) =>
@@ -67,12 +48,11 @@ Deno.test("two masters and three data nodes on ZooKeeper", async (t) => {
   });
 
   await t.step(`${KEYS} keys are there after a SIGKILL of all processes`, async () => {
-    using client = openClient(cluster.masterAddresses);
-    for (const batch of batches()) await client.putMany(batch);
+    await keys.fill(KEYS);
     const servers = [...cluster.masters, ...cluster.dataNodes];
     await Promise.all(servers.map(({ process }) => process.kill()));
     await cluster.restart(...servers);
-    assertEquals(await countRight(client), KEYS);
+    assertEquals(await keys.wrong(), { count: 0, examples: [] });
   });
 
   await t.step("the slots of a killed data node are unavailable, the others serve", async () => {
@@ -90,8 +70,7 @@ Deno.test("two masters and three data nodes on ZooKeeper", async (t) => {
     await cluster.restart(victim);
     assertEquals(victim.address === before, false);
     assertEquals((await runKv(["get", "b", "--addr", addr])).out.trim(), "b");
-    using client = openClient(cluster.masterAddresses);
-    assertEquals(await countRight(client), KEYS);
+    assertEquals(await keys.wrong(), { count: 0, examples: [] });
   });
 });
 

@@ -5,7 +5,7 @@ import { openObserver } from "./harness/client.ts";
 import { Cluster } from "./harness/cluster.ts";
 import { eventually } from "./harness/eventually.ts";
 import { TempFolder } from "./harness/folder.ts";
-import { activeMasters, lackOfSync, statusOf } from "./harness/health.ts";
+import { activeMasters, inSync, lackOfSync, statusOf } from "./harness/health.ts";
 import { networkTest } from "./harness/inside.ts";
 import { runKv } from "./harness/process.ts";
 import { ZooKeepers } from "./harness/zookeepers.ts";
@@ -16,13 +16,8 @@ networkTest("processes that are cut off", import.meta.url, async (network, t) =>
   await using cluster = await Cluster.start({ zk: ensemble.addresses, folder: folder.path, network });
   using observer = openObserver(cluster.masterAddresses);
   const [first, second] = [cluster.masters[0]!, cluster.masters[1]!];
-  const inSync = () =>
-    eventually("in sync", async () => {
-      const lack = await lackOfSync(observer, cluster.nodes, 1);
-      if (lack !== undefined) throw new Error(lack);
-      return true;
-    });
-  await inSync();
+  const well = () => inSync(observer, cluster.nodes, 1);
+  await well();
 
   await t.step(
     "the slots of a data node without network are unavailable, and come back with it",
@@ -35,7 +30,7 @@ networkTest("processes that are cut off", import.meta.url, async (network, t) =>
       assert((await lackOfSync(observer, cluster.nodes, 1))?.includes("data1"));
       victim.host!.join();
       await eventually("served again", async () => (await runKv(get)).code === 1 || undefined);
-      await inSync();
+      await well();
     },
   );
 
@@ -57,7 +52,7 @@ networkTest("processes that are cut off", import.meta.url, async (network, t) =>
     await observer.client.put("c", "on the first data node");
     await to.serving();
     from.host!.unblock(to.host);
-    await inSync();
+    await well();
   });
 
   await t.step("a killed ZooKeeper server is not missed, and belongs to the quorum again", async () => {
@@ -66,6 +61,6 @@ networkTest("processes that are cut off", import.meta.url, async (network, t) =>
     await observer.client.put("without", "one of three");
     await ensemble.startServer(victim);
     await victim.serving();
-    await inSync();
+    await well();
   });
 });

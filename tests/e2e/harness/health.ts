@@ -6,6 +6,7 @@ import type { Transport } from "../../../core/platform/ports.ts";
 import { placementOf } from "../../../core/ring/followers.ts";
 import { type NodeRef, type Ring, sameRef } from "../../../core/ring/ring.ts";
 import { routing } from "../../../core/rpc/methods.ts";
+import { eventually } from "./eventually.ts";
 import type { Server } from "./server.ts";
 
 /** A server that takes longer to tell its state is not well. */
@@ -44,6 +45,15 @@ export async function lackOfSync(
   const silent = nodes.find((_, i) => replies[i] === undefined);
   if (silent !== undefined) return `${silent.name} does not tell its state`;
   return lackIn(ring, replies.filter((reply) => reply !== undefined), copies);
+}
+
+/** Waits until there is no {@link lackOfSync}. */
+export async function inSync(observer: Observer, nodes: readonly Server[], copies: number): Promise<void> {
+  await eventually(`${copies} copies of each slot in sync`, async () => {
+    const lack = await lackOfSync(observer, nodes, copies);
+    if (lack !== undefined) throw new Error(lack);
+    return true;
+  });
 }
 
 /** As {@link lackOfSync}, by the answers of the nodes that live. */
