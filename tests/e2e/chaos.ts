@@ -1,5 +1,6 @@
 /**
- * A real cluster, each process on a network host of its own, under faults, while `kv bench check` watches its promises.
+ * A real cluster, each process on a network host of its own, under faults and with data nodes that join, leave and come
+ * back, while `kv bench check` watches its promises.
  *
  *     deno task chaos [--minutes 3] [--every 5] [--seed S] [--rate 500] [--data 3] [--standbys 2] [--history FILE]
  *
@@ -12,10 +13,13 @@ import { World } from "./harness/world.ts";
 import { TempFolder } from "./harness/folder.ts";
 import { enterNetwork } from "./harness/inside.ts";
 import type { Network } from "./harness/network.ts";
+import { NumberedKeys } from "./harness/numbered_keys.ts";
 import { KvProcess } from "./harness/process.ts";
 
 const CLIENTS = 16;
 const KEYS = 200;
+/** Further keys that nobody writes again: they make the copies worth moving. */
+const KEPT_KEYS = 20_000;
 
 export interface ChaosOptions {
   readonly minutes: number;
@@ -32,13 +36,15 @@ export interface ChaosOptions {
 
 export const DEFAULTS: ChaosOptions = { minutes: 3, every: 5, seed: "", rate: 600, data: 3, standbys: 2 };
 
-/** Returns the exit code of the check; rejects when the cluster does not recover from a fault. */
+/** Returns the exit code of the check, and 1 when a kept key is missing; rejects when the cluster does not recover from a fault. */
 export async function chaos(network: Network, options: ChaosOptions): Promise<number> {
   const { seed, every, minutes } = options;
   const seconds = Math.ceil(minutes * 60);
   console.log(`seed ${seed}`);
   await using folder = await TempFolder.make();
   await using world = await World.start(network, folder.path, options);
+  const kept = new NumberedKeys(world.observer.client);
+  await kept.fill(KEPT_KEYS);
   await using check = new KvProcess(checkArgs(world.cluster.masterAddresses, seconds, options));
   const run = new Chaos(world, { seed, everyMs: every * 1000, seconds }, console.log);
   try {
@@ -53,7 +59,9 @@ export async function chaos(network: Network, options: ChaosOptions): Promise<nu
   // The progress on standard error is of interest only when something is wrong.
   if (code !== 0) console.log(check.err.trimEnd());
   console.log(`${check.out.trimEnd()}\nexit code of the check: ${code}`);
-  return code;
+  const { count, examples } = await kept.wrong();
+  console.log(`${count} of ${KEPT_KEYS} kept keys are missing`, ...examples);
+  return count > 0 ? 1 : code;
 }
 
 function checkArgs(masters: readonly string[], seconds: number, { rate, history }: ChaosOptions): string[] {

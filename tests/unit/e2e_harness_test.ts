@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { NodeRef } from "../../core/ring/ring.ts";
-import { drawFault } from "../e2e/chaos/fault.ts";
+import { drawFault, type Scene } from "../e2e/chaos/fault.ts";
 import { type Target, TARGET_KINDS, type TargetKind } from "../e2e/chaos/target.ts";
 import { lackIn } from "../e2e/harness/health.ts";
 import { Host, Network } from "../e2e/harness/network.ts";
@@ -46,22 +46,38 @@ function target(kind: TargetKind, name: string): Target {
 const KINDS = Object.keys(TARGET_KINDS) as TargetKind[];
 const TARGETS = KINDS.flatMap((kind) => [target(kind, `${kind} 1`), target(kind, `${kind} 2`)]);
 
+function scene(busy: readonly Group[], retired: string | undefined = "data 9", data = 3): Scene {
+  return { targets: TARGETS, busy: new Set(busy), data, retired };
+}
+
 Deno.test("faults: the same seed draws the same, and all kinds come", () => {
   const draws = (seed: string) => {
     const random = new SeededRandom(seed);
-    return Array.from({ length: 400 }, () => drawFault(random, TARGETS, new Set())!);
+    return Array.from({ length: 400 }, () => drawFault(random, scene([]))!);
   };
   const descriptions = (seed: string) => draws(seed).map(({ description }) => description);
   assertEquals(descriptions("s"), descriptions("s"));
-  assertEquals(new Set(draws("s").map(({ kind }) => kind)).size, 5 * KINDS.length);
+  // Joins, drains and returns are of data nodes alone.
+  assertEquals(new Set(draws("s").map(({ kind }) => kind)).size, 5 * KINDS.length + 3);
+});
+
+Deno.test("faults: the cluster grows and shrinks within bounds, and only who has left comes back", () => {
+  const random = new SeededRandom("u");
+  const kinds = (scene: Scene) => {
+    const drawn = new Set(Array.from({ length: 400 }, () => drawFault(random, scene)!.kind));
+    return ["join data", "return data", "drain data"].filter((kind) => drawn.has(kind));
+  };
+  assertEquals(kinds(scene([], "data 9", 2)), ["join data", "return data"]);
+  assertEquals(kinds({ ...scene([]), retired: undefined }), ["join data", "drain data"]);
+  assertEquals(kinds(scene([], "data 9", 4)), ["drain data"]);
 });
 
 Deno.test("faults: a group that has not recovered is left alone, also as the other end of a cut", () => {
   const random = new SeededRandom("t");
   for (let i = 0; i < 400; i++) {
-    const fault = drawFault(random, TARGETS, new Set(["copies"]))!;
+    const fault = drawFault(random, scene(["copies"]))!;
     assert(!fault.groups.has("copies"), fault.description);
     assert(!/data|standby/.test(fault.description), fault.description);
   }
-  assertEquals(drawFault(random, TARGETS, new Set(["copies", "masters", "zookeeper"])), undefined);
+  assertEquals(drawFault(random, scene(["copies", "masters", "zookeeper"])), undefined);
 });

@@ -3,6 +3,7 @@
 import type { Random } from "../../../core/platform/ports.ts";
 import { statusOf } from "../harness/health.ts";
 import type { Host } from "../harness/network.ts";
+import { comeBack, drain, join, mayComeBack, mayGrow, mayShrink } from "./membership.ts";
 import { type Target, TARGET_KINDS } from "./target.ts";
 import { type Group, pause, type World } from "../harness/world.ts";
 
@@ -15,40 +16,58 @@ export interface Fault {
   run(world: World): Promise<void>;
 }
 
-interface Draw {
+/** What can be done at this moment. */
+export interface Scene {
+  readonly targets: readonly Target[];
+  readonly busy: ReadonlySet<Group>;
+  /** Data nodes that the cluster is to have. */
+  readonly data: number;
+  /** The data node that has left last and may come back. */
+  readonly retired: string | undefined;
+}
+
+export interface Draw {
+  readonly scene: Scene;
   readonly target: Target;
   /** Another one, for cuts between two. */
   readonly peer: Target;
   readonly random: Random;
 }
 
-type Plan = Pick<Fault, "description" | "run"> & { readonly withPeer?: true };
+export type Plan = Pick<Fault, "description" | "run"> & { readonly withPeer?: true };
 
-/** How often each is drawn, beside the others. */
-const ACTIONS = new Map<string, { weight: number; plan: (draw: Draw) => Plan }>([
+interface Action {
+  /** How often it is drawn, beside the others. */
+  readonly weight: number;
+  readonly plan: (draw: Draw) => Plan;
+  /** For data nodes alone, and if the cluster allows it. */
+  readonly possible?: (scene: Scene) => boolean;
+}
+
+const ACTIONS = new Map<string, Action>([
   ["kill", { weight: 2, plan: kill }],
   ["pause", { weight: 2, plan: stop }],
   ["cut off", { weight: 2, plan: cutOff }],
   ["cut pair", { weight: 1, plan: cutBothWays }],
   ["cut one way", { weight: 1, plan: cutOneWay }],
+  ["join", { weight: 2, plan: join, possible: mayGrow }],
+  ["return", { weight: 2, plan: comeBack, possible: mayComeBack }],
+  ["drain", { weight: 3, plan: drain, possible: mayShrink }],
 ]);
 
 /** A fault that leaves the busy groups alone; undefined when nobody is left to hit. */
-export function drawFault(
-  random: Random,
-  targets: readonly Target[],
-  busy: ReadonlySet<Group>,
-): Fault | undefined {
-  const free = targets.filter(({ group }) => !busy.has(group));
+export function drawFault(random: Random, scene: Scene): Fault | undefined {
+  const free = scene.targets.filter(({ group }) => !scene.busy.has(group));
   // A cut between two needs two.
   if (free.length < 2) return undefined;
   const pick = <T>(from: readonly T[]): T => from[random.below(from.length)]!;
   const kinds = Object.entries(TARGET_KINDS).filter(([kind]) => free.some((target) => target.kind === kind));
   const kind = pick(kinds.flatMap(([kind, weight]) => repeat(kind, weight)));
-  const [name, { plan }] = pick([...ACTIONS].flatMap((action) => repeat(action, action[1].weight)));
+  const actions = [...ACTIONS].filter(([, { possible }]) => !possible || kind === "data" && possible(scene));
+  const [name, { plan }] = pick(actions.flatMap((action) => repeat(action, action[1].weight)));
   const target = pick(free.filter((each) => each.kind === kind));
   const peer = pick(free.filter((each) => each !== target));
-  const { description, run, withPeer } = plan({ target, peer, random });
+  const { description, run, withPeer } = plan({ scene, target, peer, random });
   const groups = new Set(withPeer ? [target.group, peer.group] : [target.group]);
   return { kind: `${name} ${kind}`, description, groups, run };
 }
@@ -123,10 +142,10 @@ async function during(ms: number, begin: () => void, end: () => void): Promise<v
   }
 }
 
-function between(random: Random, leastMs: number, mostMs: number): number {
+export function between(random: Random, leastMs: number, mostMs: number): number {
   return leastMs + random.below(mostMs - leastMs);
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`;
 }

@@ -1,6 +1,6 @@
 import type { KvProcess } from "../harness/process.ts";
 import { SeededRandom } from "../../sim/world/random.ts";
-import { drawFault, type Fault } from "./fault.ts";
+import { drawFault, type Fault, type Scene } from "./fault.ts";
 import { targets } from "./target.ts";
 import { type Group, pause, type World } from "../harness/world.ts";
 
@@ -37,12 +37,18 @@ export class Chaos {
       await pause(this.#startMs + turn * everyMs - performance.now());
       if (check.hasEnded || this.#failure !== undefined) break;
       // A fork: what one fault draws does not depend on what those before it drew.
-      const fault = drawFault(this.#random.fork(`fault ${turn}`), await targets(this.world), this.#busy);
+      const random = this.#random.fork(`fault ${turn}`);
+      const fault = drawFault(random, await this.#scene());
       if (fault === undefined) this.missed++;
       else this.#inject(fault);
     }
     await Promise.all(this.#running);
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async #scene(): Promise<Scene> {
+    const { shape: { data }, cluster: { retired } } = this.world;
+    return { targets: await targets(this.world), busy: this.#busy, data, retired: retired.at(-1)?.name };
   }
 
   #inject(fault: Fault): void {

@@ -6,7 +6,7 @@ import type { Group, World } from "../harness/world.ts";
 
 /** How often each kind is hit, beside the others: most depends on the nodes that hold data. */
 export const TARGET_KINDS = {
-  "data": 3,
+  "data": 4,
   "standby": 2,
   "active master": 1,
   "waiting master": 1,

@@ -21,6 +21,8 @@ export class Cluster implements AsyncDisposable {
   readonly masters: Server[] = [];
   readonly dataNodes: Server[] = [];
   readonly standbys: Server[] = [];
+  /** Data nodes that have left in order and may come back. */
+  readonly retired: Server[] = [];
   readonly root = `/e2e-${crypto.randomUUID()}`;
 
   private constructor(private readonly options: ClusterOptions) {}
@@ -60,9 +62,14 @@ export class Cluster implements AsyncDisposable {
   }
 
   async addData(): Promise<Server> {
-    const server = this.#add(this.dataNodes, "data");
+    const server = this.startData();
     await server.serving();
     return server;
+  }
+
+  /** As {@link addData}, without waiting. */
+  startData(): Server {
+    return this.#add(this.dataNodes, "data");
   }
 
   async addStandby(): Promise<Server> {
@@ -84,6 +91,24 @@ export class Cluster implements AsyncDisposable {
     server.startAgain();
   }
 
+  /** Strikes a node off that has left and ended. */
+  retire(server: Server): void {
+    for (const list of [this.dataNodes, this.standbys]) {
+      const place = list.indexOf(server);
+      if (place >= 0) list.splice(place, 1);
+    }
+    this.retired.push(server);
+  }
+
+  /** Starts the node that has retired last again, as a data node on its folder, without waiting. */
+  bringBack(): Server {
+    const server = this.retired.pop()!;
+    server.kind = "data";
+    this.dataNodes.push(server);
+    server.startAgain();
+    return server;
+  }
+
   /** A data node on a new folder whose fate is the caller's to watch. */
   spawnData(name: string): KvProcess {
     return new Server(name, "data", undefined, `${this.options.folder}/${name}`, this.#common).process;
@@ -98,7 +123,7 @@ export class Cluster implements AsyncDisposable {
   }
 
   #add(list: Server[], kind: Kind): Server {
-    const name = `${kind}${list.length}`;
+    const name = `${kind}${this.#made[kind]++}`;
     const host: Host | undefined = this.options.network?.addHost(name);
     const folder = kind === "master" ? undefined : this.#newFolder(name);
     const flags = kind === "master" ? [] : this.options.nodeFlags ?? [];
@@ -111,5 +136,6 @@ export class Cluster implements AsyncDisposable {
     return `${this.options.folder}/${name}-${this.#folders++}`;
   }
 
+  readonly #made: Record<Kind, number> = { master: 0, data: 0, standby: 0 };
   #folders = 0;
 }

@@ -7,7 +7,7 @@ import type { Server } from "./server.ts";
 import { ZooKeepers } from "./zookeepers.ts";
 
 export interface Shape {
-  readonly data: number;
+  data: number;
   readonly standbys: number;
 }
 
@@ -20,15 +20,18 @@ export class World implements AsyncDisposable {
     readonly ensemble: ZooKeepers,
     readonly cluster: Cluster,
     readonly observer: Observer & Disposable,
+    /** What it is to be: whoever lets nodes join or leave says so here. */
     readonly shape: Shape,
   ) {}
 
-  static async start(network: Network, folder: string, shape: Shape): Promise<World> {
+  static async start(network: Network, folder: string, { data, standbys }: Shape): Promise<World> {
     await using parts = new AsyncDisposableStack();
     const ensemble = parts.use(await ZooKeepers.start(network, folder));
-    const cluster = parts.use(await Cluster.start({ zk: ensemble.addresses, folder, network, ...shape }));
+    const cluster = parts.use(
+      await Cluster.start({ zk: ensemble.addresses, folder, network, data, standbys }),
+    );
     const observer = parts.use(openObserver(cluster.masterAddresses));
-    const world = new World(ensemble, cluster, observer, shape);
+    const world = new World(ensemble, cluster, observer, { data, standbys });
     await world.recovered("copies");
     parts.move();
     return world;
