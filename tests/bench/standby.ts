@@ -14,7 +14,7 @@ import { Ensemble } from "../e2e/harness/ensemble.ts";
 import { TempFolder } from "../e2e/harness/folder.ts";
 import { inSync } from "../e2e/harness/health.ts";
 import { NumberedKeys } from "../e2e/harness/numbered_keys.ts";
-import { SteadyWrites } from "../e2e/harness/steady_writes.ts";
+import { SteadyLoad, writesTo } from "../e2e/harness/steady_load.ts";
 
 const args = parseArgs(Deno.args, { string: ["keys", "rate", "seconds"] });
 const keyCount = Number(args.keys ?? 1_000_000);
@@ -48,11 +48,8 @@ const keys = new NumberedKeys(observer.client);
 await keys.fill(keyCount);
 console.log(`${keyCount} keys, ${rate} writes/s`);
 
-await using writes = new SteadyWrites(
-  keys,
-  rate,
-  (tookMs) => histogram.recordValue(Math.round(tookMs * 1000)),
-);
+const note = (tookMs: number) => histogram.recordValue(Math.round(tookMs * 1000));
+await using writes = new SteadyLoad(rate, writesTo(keys), note);
 await measure("warm-up", forAWhile);
 const before = await measure("before", forAWhile);
 const during = await measure("standby catches up", async () => {

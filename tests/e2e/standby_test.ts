@@ -7,7 +7,7 @@ import { Ensemble } from "./harness/ensemble.ts";
 import { TempFolder } from "./harness/folder.ts";
 import { inSync } from "./harness/health.ts";
 import { NumberedKeys } from "./harness/numbered_keys.ts";
-import { SteadyWrites } from "./harness/steady_writes.ts";
+import { SteadyLoad, writesTo } from "./harness/steady_load.ts";
 
 const KEYS = 100_000;
 const PER_SECOND = 500;
@@ -20,7 +20,7 @@ Deno.test("a standby added to a cluster with data", async (t) => {
   using observer = openObserver(cluster.masterAddresses);
   const keys = new NumberedKeys(observer.client);
   await keys.fill(KEYS);
-  await using writes = new SteadyWrites(keys, PER_SECOND);
+  await using writes = new SteadyLoad(PER_SECOND, writesTo(keys));
   await writes.more(SOME);
 
   await t.step("becomes in sync under a load of writes, of which none fails", async () => {

@@ -4,6 +4,7 @@ import { PATIENCE_MS } from "./process.ts";
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
+  everyMs = 100,
 ): Promise<T> {
   const startedMs = performance.now();
   let last: unknown;
@@ -15,7 +16,7 @@ export async function eventually<T>(
     } catch (error) {
       last = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   throw new Error(`not within ${PATIENCE_MS} ms: ${what}`, { cause: last });
 }

@@ -30,8 +30,8 @@ export async function activeMasters(observer: Observer, masters: readonly Server
 }
 
 /**
- * What keeps the nodes from being in sync: undefined when each slot is served, and held by `copies` processes that live,
- * the owner included.
+ * What keeps the nodes from being in sync: undefined when each slot is served, by the owner that the rule wants, and held
+ * by `copies` processes that live, the owner included.
  */
 export async function lackOfSync(
   observer: Observer,
@@ -44,7 +44,7 @@ export async function lackOfSync(
   ]);
   const silent = nodes.find((_, i) => replies[i] === undefined);
   if (silent !== undefined) return `${silent.name} does not tell its state`;
-  return lackIn(ring, replies.filter((reply) => reply !== undefined), copies);
+  return lackIn(ring, replies.filter((reply) => reply !== undefined), copies) ?? slotToMove(ring);
 }
 
 /** Waits until there is no {@link lackOfSync}. */

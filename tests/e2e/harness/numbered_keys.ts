@@ -1,4 +1,4 @@
-import type { Client } from "../../../core/client/api.ts";
+import type { Client, Versioned } from "../../../core/client/api.ts";
 
 const AT_ONCE = 2000;
 /** Long enough for a failover in between. */
@@ -42,21 +42,28 @@ export class NumberedKeys {
     this.#writes[number] = write;
   }
 
+  /** Rejects when the key does not hold what it must. */
+  async get(number: number): Promise<void> {
+    const wrong = this.#wrong(number, await this.client.get(keyOf(number)));
+    if (wrong !== undefined) throw new Error(wrong);
+  }
+
   /** Reads all keys; returns how many do not hold what they must, and shows some of them. */
   async wrong(): Promise<{ count: number; examples: string[] }> {
-    const examples: string[] = [];
-    let count = 0;
+    const wrong: string[] = [];
     for (let first = 0; first < this.size; first += AT_ONCE) {
-      const writes = this.#writes.slice(first, first + AT_ONCE);
-      const keys = writes.map((_, i) => keyOf(first + i));
-      const found = await this.client.getMany(keys, { timeoutMs: TIMEOUT_MS });
-      for (const [i, write] of writes.entries()) {
-        const value = found[i] && decoder.decode(found[i].value);
-        if (write === UNKNOWN || value === valueOf(first + i, write)) continue;
-        if (count++ < SHOWN) examples.push(`${keys[i]} holds ${value?.trimEnd()}, not write ${write}`);
-      }
+      const numbers = Array.from({ length: Math.min(AT_ONCE, this.size - first) }, (_, i) => first + i);
+      const found = await this.client.getMany(numbers.map(keyOf), { timeoutMs: TIMEOUT_MS });
+      wrong.push(...numbers.flatMap((number, i) => this.#wrong(number, found[i]) ?? []));
     }
-    return { count, examples };
+    return { count: wrong.length, examples: wrong.slice(0, SHOWN) };
+  }
+
+  #wrong(number: number, found: Versioned | undefined): string | undefined {
+    const write = this.#writes[number]!;
+    const value = found && decoder.decode(found.value);
+    if (write === UNKNOWN || value === valueOf(number, write)) return undefined;
+    return `${keyOf(number)} holds ${value?.trimEnd()}, not what write ${write} put`;
   }
 }
 

@@ -1,7 +1,7 @@
 import { openObserver } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import { eventually } from "./eventually.ts";
-import { activeMasters, lackOfSync, type Observer, rolesIn, slotToMove, statusOf } from "./health.ts";
+import { activeMasters, lackOfSync, type Observer, rolesIn, statusOf } from "./health.ts";
 import type { Network } from "./network.ts";
 import type { Server } from "./server.ts";
 import { ZooKeepers } from "./zookeepers.ts";
@@ -77,11 +77,11 @@ export class World implements AsyncDisposable {
 
   async #lackOfCopies(): Promise<string | undefined> {
     const { observer, cluster: { nodes } } = this;
-    const { ring, data, standbys } = await this.#roles();
+    const { data, standbys } = await this.#roles();
     if (data.length + standbys.length < nodes.length) {
       return `${data.length} data nodes and ${standbys.length} standbys of ${nodes.length} are in the ring`;
     }
-    return await lackOfSync(observer, nodes, 1 + standbys.length) ?? slotToMove(ring);
+    return await lackOfSync(observer, nodes, 1 + standbys.length);
   }
 
   async #roles() {
@@ -90,7 +90,7 @@ export class World implements AsyncDisposable {
       observer.client.ring(),
       ...nodes.map((node) => statusOf(observer, node)),
     ]);
-    return { ring, replies, ...rolesIn(ring, replies.filter((reply) => reply !== undefined)) };
+    return { replies, ...rolesIn(ring, replies.filter((reply) => reply !== undefined)) };
   }
 
   /** Who is to become what, if there are too many of one kind: of those the one that owns least. */
