@@ -41,15 +41,17 @@ function limitHandshake(session: ClientHttp2Session): ClientHttp2Session {
   return session;
 }
 
+/** The options with sockets of which the writes are joined. */
+function joining(options: SecureClientSessionOptions): SecureClientSessionOptions {
+  const { createConnection } = options;
+  if (createConnection === undefined) return options;
+  return { ...options, createConnection: (...args) => joinWrites(createConnection(...args) as Socket) };
+}
+
 const { connect, createServer } = http2;
 
 http2.connect = ((authority: string | URL, options?: SecureClientSessionOptions) => {
-  const { createConnection } = options ?? {};
-  const joining = createConnection && {
-    createConnection: (...args: Parameters<typeof createConnection>) =>
-      joinWrites(createConnection(...args) as Socket),
-  };
-  return limitHandshake(closeLater(connect(authority, { ...options, ...joining })));
+  return limitHandshake(closeLater(connect(authority, options && joining(options))));
 }) as typeof connect;
 
 http2.createServer = ((...args: Parameters<typeof createServer>) => {
