@@ -145,7 +145,7 @@ Deno.test("recent records: the newest of all slots stay, without gaps, within th
     recent.add(slot, [record(slot, 1, ++last[slot]!)]);
   }
   for (const slot of [0, 1, 2]) {
-    assertEquals(recent.at(slot, last[slot]!)?.lsn, last[slot]);
+    assertEquals(recent.at(slot, last[slot]!), record(slot, 1, last[slot]!));
     assertEquals(recent.at(slot, last[slot]! + 1), undefined);
     let kept = 0;
     while (recent.at(slot, last[slot]! - kept)?.lsn === last[slot]! - kept) kept++;

@@ -228,3 +228,26 @@ const recordOf = {
   ...{ kind: RecordKind.Put, slot: 1, key: "k", hash: 1, value: new Uint8Array(0) },
   ...{ clientId: "", sequence: 0, lowestUnfinished: 0, outcome: 1 },
 };
+
+Deno.test("storage: what was sent to others leaves before a sync that holds up the event loop", async () => {
+  const seen: string[] = [];
+  class Turns extends TestClock {
+    override nextTurn(): Promise<void> {
+      return Promise.resolve().then(() => void seen.push("left"));
+    }
+  }
+  const engine = await openOn(new SimDisk(new Turns(), seeded(1)));
+  let sends = true;
+  engine.onWritten(() => {
+    seen.push(sends ? "sent" : "written");
+    return sends;
+  });
+  engine.onDurable(() => seen.push("durable"));
+  put(engine, 1, "a", "1");
+  await nextGroup(engine);
+  sends = false;
+  put(engine, 1, "b", "1");
+  await nextGroup(engine);
+  assertEquals(seen, ["sent", "left", "durable", "written", "durable"]);
+  await engine.close();
+});
