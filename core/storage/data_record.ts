@@ -1,5 +1,5 @@
 import { writeBinary } from "./binary.ts";
-import { crc32, placeSeed } from "./crc.ts";
+import { crc32, crc32Within, placeSeed } from "./crc.ts";
 import { type Buffer, bufferOf } from "./log_record.ts";
 
 /*
@@ -65,9 +65,9 @@ export class DataRecordEncoder {
     view.setFloat64(20, version, true);
     writeBinary(key, bytes, DATA_HEAD_BYTES);
     bytes.set(value, keyEnd);
-    this.checksum = crc32(bytes.subarray(8, length));
+    this.checksum = crc32Within(bytes, 8, length);
     view.setUint32(4, this.checksum, true);
-    view.setUint32(0, crc32(bytes.subarray(4, keyEnd), placeSeed(seed, offset)), true);
+    view.setUint32(0, crc32Within(bytes, 4, keyEnd, placeSeed(seed, offset)), true);
     return bytes.subarray(0, length);
   }
 }
@@ -80,7 +80,7 @@ export function decodeDataHead(from: Buffer, at: number, seed: number, offset: n
   const keyBytes = view.getUint16(at + 12, true);
   const keyEnd = at + DATA_HEAD_BYTES + keyBytes;
   if (kind < PUT || kind > CLEAR || keyEnd > bytes.length) return undefined;
-  if (crc32(bytes.subarray(at + 4, keyEnd), placeSeed(seed, offset)) !== view.getUint32(at, true)) {
+  if (crc32Within(bytes, at + 4, keyEnd, placeSeed(seed, offset)) !== view.getUint32(at, true)) {
     return undefined;
   }
   return {

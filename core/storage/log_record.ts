@@ -1,5 +1,5 @@
 import { readBinary, writeBinary } from "./binary.ts";
-import { crc32, placeSeed } from "./crc.ts";
+import { crc32Within, placeSeed } from "./crc.ts";
 import { bareRecord, type LogRecord, RecordKind } from "./record.ts";
 
 /*
@@ -53,7 +53,7 @@ export function encodeRecord(
   writeBinary(record.key, bytes, keyAt);
   writeBinary(record.clientId, bytes, clientAt);
   bytes.set(record.value, valueAt);
-  view.setUint32(at + 4, crc32(bytes.subarray(keyAt, end)), true);
+  view.setUint32(at + 4, crc32Within(bytes, keyAt, end), true);
   view.setUint8(at + 8, record.kind);
   view.setUint8(at + 9, record.outcome);
   view.setUint16(at + 10, record.slot, true);
@@ -65,7 +65,7 @@ export function encodeRecord(
   view.setFloat64(at + 32, record.lsn, true);
   view.setFloat64(at + 40, record.sequence, true);
   view.setFloat64(at + 48, record.lowestUnfinished, true);
-  view.setUint32(at, crc32(bytes.subarray(at + 4, keyAt), placeSeed(salt, position)), true);
+  view.setUint32(at, crc32Within(bytes, at + 4, keyAt, placeSeed(salt, position)), true);
   return end;
 }
 
@@ -76,15 +76,15 @@ export function recordEnd(from: Buffer, at: number, salt: number, position: numb
   const kind = view.getUint8(at + 8);
   const clientIdLength = view.getUint16(at + 14, true);
   if (!KINDS.has(kind) || (clientIdLength !== 0 && clientIdLength !== 16)) return undefined;
-  const head = bytes.subarray(at + 4, at + RECORD_HEAD_BYTES);
-  if (crc32(head, placeSeed(salt, position)) !== view.getUint32(at, true)) return undefined;
+  const crc = crc32Within(bytes, at + 4, at + RECORD_HEAD_BYTES, placeSeed(salt, position));
+  if (crc !== view.getUint32(at, true)) return undefined;
   return endOf(view, at);
 }
 
 /** Whether the body of the record from `at` to `end`, whose head is valid, is there and as it was written. */
 export function isBodyIntact({ bytes, view }: Buffer, at: number, end: number): boolean {
   return end <= bytes.length &&
-    crc32(bytes.subarray(at + RECORD_HEAD_BYTES, end)) === view.getUint32(at + 4, true);
+    crc32Within(bytes, at + RECORD_HEAD_BYTES, end) === view.getUint32(at + 4, true);
 }
 
 /** The record at `at`, whose head is valid, without key, value and client if the body is not intact. The value is a view. */

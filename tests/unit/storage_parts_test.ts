@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter } from "../../core/storage/byte_io.ts";
-import { crc32 } from "../../core/storage/crc.ts";
+import { crc32, crc32Within } from "../../core/storage/crc.ts";
 import { BLOCK_BYTES, BlockCache } from "../../core/storage/block_cache.ts";
 import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
@@ -283,4 +283,15 @@ Deno.test("results: equal a Map through adding, replacing and dropping, in any o
   }
   const sorted = [...twin].sort((a, b) => a[0] - b[0]);
   assertEquals(results.entries(), sorted.map(([sequence, lsn]) => [sequence, { lsn, epoch: 1, outcome: 2 }]));
+});
+
+Deno.test("crc: of short and long parts, as zlib has it", () => {
+  const bytes = seeded(3).bytes(300);
+  for (let from = 0; from < 20; from++) {
+    for (let length = 0; length < 200; length++) {
+      const seed = (from * 0x9e3779b1 + length) >>> 0;
+      const expected = crc32(bytes.subarray(from, from + length), seed);
+      assertEquals(crc32Within(bytes, from, from + length, seed), expected);
+    }
+  }
 });
