@@ -19,7 +19,7 @@ import type { Damage, SlotDigest, SlotView } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
 import { settle } from "./snapshot.ts";
 import { SpaceGate } from "./space.ts";
-import type { Entry } from "./state.ts";
+import type { Entry, EntrySince } from "./state.ts";
 
 export { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
 export { type LogRecord, RecordKind } from "./record.ts";
@@ -236,23 +236,13 @@ export class Engine {
   }
 
   /** Committed value, not to be changed, and version. Throws KvError damaged when it cannot be read back. */
-  read(slot: number, key: string, hash: number): { value: Uint8Array; version: number } | undefined {
+  read(slot: number, key: string, hash?: number): { value: Uint8Array; version: number } | undefined {
     return this.recovered.state.read(this.#intact(slot), key, hash);
   }
 
   /** The same, but without the value where the version is not above `since`. The value lasts until the next call. */
-  readSince(
-    slot: number,
-    key: string,
-    hash: number,
-    since: number,
-  ): { value: Uint8Array | undefined; version: number } | undefined {
+  readSince(slot: number, key: string, hash: number, since: number): EntrySince | undefined {
     return this.recovered.state.readSince(this.#intact(slot), key, hash, since);
-  }
-
-  /** The same without a hash. */
-  entry(slot: number, key: string): { value: Uint8Array; version: number } | undefined {
-    return this.recovered.state.read(this.#intact(slot), key);
   }
 
   /** The committed keys, in no order. */

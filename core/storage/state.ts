@@ -27,6 +27,12 @@ export interface Entry {
   readonly version: number;
 }
 
+/** A committed value above some version; undefined for one that is not. */
+export interface EntrySince {
+  readonly value: Uint8Array | undefined;
+  readonly version: number;
+}
+
 /** A record of a data file, as the index needs it. */
 export interface Placed {
   readonly key: string;
@@ -109,12 +115,7 @@ export class CommittedState {
   }
 
   /** The same, but without the value where the version is not above `since`. The value lasts until the next call. */
-  readSince(
-    slot: SlotState,
-    key: string,
-    hash: number,
-    since: number,
-  ): { value: Uint8Array | undefined; version: number } | undefined {
+  readSince(slot: SlotState, key: string, hash: number, since: number): EntrySince | undefined {
     const row = this.rowOf(slot, key, hash);
     if (row < 0) return undefined;
     const version = this.places.version(row);

@@ -146,7 +146,7 @@ Deno.test("snapshot: a damaged file is rewritten when no slot is damaged any mor
   const files = () => disk.paths().filter((each) => each.includes("/files/"));
   const [path] = files();
   disk.flip(path!, 100, 0);
-  assertThrows(() => engine.entry(1, "a"), KvError, path!);
+  assertThrows(() => engine.read(1, "a"), KvError, path!);
   await engine.checkpoint();
   await engine.compacted();
   assertEquals(files(), [path]);
