@@ -24,6 +24,8 @@ export class FollowedSlot {
   phase: FollowPhase = "idle";
   /** The next record to be sent. */
   nextLsn = 0;
+  /** How far the follower was told, with records, that the slot is committed. */
+  toldLsn = 0;
   /** Counts the beginnings: what was sent before the present one does not count. */
   session = 0;
   /** Not to be asked before. */
@@ -47,6 +49,7 @@ export class FollowedSlot {
   stream(lsn: number): void {
     this.phase = "streaming";
     this.nextLsn = lsn + 1;
+    this.toldLsn = lsn;
     this.follower.streaming = true;
     this.follower.unusable = false;
   }

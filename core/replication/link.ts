@@ -30,6 +30,8 @@ import type { SlotOwner } from "./slot_owner.ts";
 const BATCH_BYTES = 256 << 10;
 /** More than this is not under way unacknowledged, so that a slow follower fills no memory. */
 const WINDOW_BYTES = 4 << 20;
+/** With so many records committed in a slot the follower is told with the next ones: to apply each by itself costs more. */
+const TOLD_EVERY_LSNS = 16;
 const REOPEN_MS = 100;
 const ASK_AGAIN_MS = 100;
 const EMPTY_BATCH: ReplicateBatch = {
@@ -257,8 +259,15 @@ export class Link implements Incoming<ReplicateReply> {
 
   #sendRecords(records: Uint8Array, marks: readonly Mark[]): void {
     const number = this.#sent.add(records.length, marks, false);
-    const committedSlots = marks.map(({ followed }) => followed.slot);
-    const committedLsns = committedSlots.map((slot) => this.parts.engine.slot(slot).committedLsn);
+    const committedSlots: number[] = [];
+    const committedLsns: number[] = [];
+    for (const { followed } of marks) {
+      const { committedLsn } = this.parts.engine.slot(followed.slot);
+      if (committedLsn < followed.toldLsn + TOLD_EVERY_LSNS) continue;
+      followed.toldLsn = committedLsn;
+      committedSlots.push(followed.slot);
+      committedLsns.push(committedLsn);
+    }
     this.#send({ number, records, committedSlots, committedLsns });
   }
 
