@@ -141,7 +141,7 @@ function drawConfig(random: SeededRandom): Plan["config"] {
     reserveBytes: checkpointBytes + 20_000,
     compactBytesMin: random.pick([500, 4_000]),
     cacheBytesMax: random.pick([0, 4_000, 1_000_000]),
-    clientsMax: random.pick([2, 100, 10_000]),
+    clientsMax: random.pick([2, 2, 100, 10_000]),
     transferBytesPerSecond: random.pick([20_000, 1_000_000, 64_000_000]),
     registerLockMs: random.pick([6_000, 10_000]),
     pingPeriodMs: 300,

@@ -249,6 +249,11 @@ export const PLANTED: readonly Planted[] = [
     file: "core/replication/followed_slot.ts",
     find: 'return counts ? { kind: "unusable" } : { kind: "snapshot", since: position.committedLsn };\n  }',
     replace: 'return { kind: "snapshot", since: position.committedLsn };\n  }',
+    also: [{
+      file: "core/replication/replicas.ts",
+      find: 'return listed ? "the ring lists its copy as in sync" : undefined;',
+      replace: "return undefined;",
+    }],
     why: "a member in sync is emptied",
   },
   {
