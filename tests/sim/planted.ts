@@ -57,14 +57,14 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "checksums of the log not looked at",
     file: "core/storage/log_record.ts",
-    find: "crc32(bytes.subarray(keyAt, end)) === view.getUint32(at + 4, true);",
+    find: "crc32(bytes.subarray(at + RECORD_HEAD_BYTES, end)) === view.getUint32(at + 4, true);",
     replace: "true;",
     why: "sectors that the power loss took are read as what was written",
   },
   {
     name: "a torn tail not cut",
     file: "core/storage/replay.ts",
-    find: ".filter(({ position }) => position < cutAt)",
+    find: "      if (position >= cutAt) break;\n",
     replace: "",
     why: "records behind a gap are taken for good",
   },
@@ -295,7 +295,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a lease from messages of any kind",
     file: "core/replication/slot_owner.ts",
-    find: "    follower.progressMs = this.#parts.clock.monotonicMs();",
+    find: "    follower.progressMs = nowMs;",
     replace: "    this.promised(follower, this.#parts.clock.monotonicMs(), this.#parts.clock.wallMs());",
     why: "an acknowledgement is no promise, and may be late",
   },
@@ -373,8 +373,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "an entry left out of a snapshot",
     file: "core/replication/snapshot_source.ts",
-    find: "if (version === 0) continue;",
-    replace: "if (version % 5 === 0) continue;",
+    find: "if (entry === undefined) continue;",
+    replace: "if (entry === undefined || entry.version % 5 === 0) continue;",
     why: "the copy lacks a key",
   },
   {
