@@ -60,7 +60,7 @@ export class Leader {
   constructor(private readonly options: LeaderOptions, private readonly session: Session, lockNode: string) {
     const { paths, name, random, clock, transport, wake, log } = options;
     this.#writer = new RingWriter(session, paths.ring, lockNode, name, random);
-    this.#watch = new NodeWatch({ clock, transport, changed: wake });
+    this.#watch = new NodeWatch({ clock, transport, log, changed: wake });
     this.#hints = new Hints(session, log, wake);
     this.#requests = new Requests(wake);
   }

@@ -1,7 +1,8 @@
 import { KvError } from "../platform/errors.ts";
-import type { Address, Cancel, Clock, Transport } from "../platform/ports.ts";
+import type { Address, Cancel, Clock, Log, Transport } from "../platform/ports.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
+import { OwnTime } from "./own_time.ts";
 import { type Arrivals, gatheredMs, lossOf, type Observed } from "./decide/verdict.ts";
 import { type Answer, type Answers, type Loss, newestById } from "./decide/view.ts";
 import type { Asked } from "./reconcile.ts";
@@ -25,11 +26,14 @@ interface Watched extends Mutable<Observed> {
   registered: boolean;
   inRing: boolean;
   asking: boolean;
+  /** As it was judged last. */
+  loss: Loss | undefined;
 }
 
 export interface NodeWatchOptions {
   readonly clock: Clock;
   readonly transport: Transport;
+  readonly log: Log;
   /** Something has changed that decisions depend on. */
   readonly changed: () => void;
 }
@@ -44,18 +48,17 @@ export class NodeWatch {
   /** What was told last by `changed`. */
   #told = "";
   #cutOffSinceMs: number | undefined;
-  #tickedMs: number;
-  /** For so long in all this process was held up. */
-  #heldUpMs = 0;
+  readonly #own: OwnTime;
 
   constructor(options: NodeWatchOptions) {
     this.#options = options;
-    this.#tickedMs = options.clock.monotonicMs();
-    this.#arrivals = { leadingSinceMs: this.#tickedMs, firstMs: undefined, lastMs: undefined };
+    this.#own = new OwnTime(options.clock);
+    this.#arrivals = { leadingSinceMs: this.#own.nowMs(), firstMs: undefined, lastMs: undefined };
     this.#stopTicking = options.clock.every(PERIOD_MS, () => this.#tick());
   }
 
   stop(): void {
+    this.#own.stop();
     this.#stopTicking();
   }
 
@@ -80,7 +83,7 @@ export class NodeWatch {
 
   /** By id: the processes of the ring that are lost. */
   lost(): Map<string, Loss> {
-    const nowMs = this.#ownMs();
+    const nowMs = this.#own.nowMs();
     const lost = new Map<string, Loss>();
     for (const seen of this.#watched.values()) {
       if (!seen.inRing) continue;
@@ -92,8 +95,19 @@ export class NodeWatch {
       };
       const loss = lossOf(seen, around);
       if (loss !== undefined) lost.set(seen.ref.id, loss);
+      if (seen.loss !== loss) this.#noteLoss(seen, loss);
     }
     return lost;
+  }
+
+  #noteLoss(seen: Watched, loss: Loss | undefined): void {
+    seen.loss = loss;
+    if (loss === undefined) return;
+    const { ref, address, registered, broken, failingSinceMs, suspectedMs } = seen;
+    const nowMs = this.#own.nowMs();
+    const ago = (sinceMs: number | undefined) => sinceMs === undefined ? "" : Math.round(nowMs - sinceMs);
+    const signs = { broken, registered, silentMs: ago(failingSinceMs), suspectedMsAgo: ago(suspectedMs) };
+    this.#options.log("info", "a process is taken for lost", { node: ref.id, address, loss, ...signs });
   }
 
   /** The last answers, of those that answered the last time. */
@@ -124,7 +138,7 @@ export class NodeWatch {
   async suspect(ref: NodeRef, wasAlive: boolean): Promise<void> {
     const seen = this.#watched.get(keyOf(ref));
     if (seen === undefined) return;
-    seen.suspectedMs = this.#ownMs();
+    seen.suspectedMs = this.#own.nowMs();
     if (wasAlive) seen.metAlive = true;
     await this.#inspect(seen);
     this.#tell();
@@ -133,25 +147,17 @@ export class NodeWatch {
   /** This master has for long not reached most of those whom the coordinator hears. */
   get cutOff(): boolean {
     const since = this.#cutOffSinceMs;
-    return since !== undefined && this.#ownMs() - since >= CUT_OFF_MS;
-  }
-
-  /** Time as far as this process ran: what it slept through, it has not seen others be silent. */
-  #ownMs(): number {
-    return this.#options.clock.monotonicMs() - this.#heldUpMs;
+    return since !== undefined && this.#own.nowMs() - since >= CUT_OFF_MS;
   }
 
   #tick(): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    this.#heldUpMs += Math.max(0, nowMs - this.#tickedMs - PERIOD_MS);
-    this.#tickedMs = nowMs;
     for (const seen of this.#watched.values()) {
       if (!seen.asking) void this.#inspectInTurn(seen);
     }
     const registered = [...this.#watched.values()].filter((seen) => seen.registered);
     const failing = registered.filter(({ failingSinceMs }) => failingSinceMs !== undefined);
     if (failing.length * 2 <= registered.length) this.#cutOffSinceMs = undefined;
-    else this.#cutOffSinceMs ??= this.#ownMs();
+    else this.#cutOffSinceMs ??= this.#own.nowMs();
     this.#tell();
   }
 
@@ -166,7 +172,7 @@ export class NodeWatch {
     const { clock, transport } = this.#options;
     const { ref, address } = seen;
     const startMs = clock.monotonicMs();
-    const startOwnMs = this.#ownMs();
+    const startOwnMs = this.#own.nowMs();
     try {
       const { stuck, unusable } = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
       const answer = { ref, stuck, unusable: new Set(unusable) };
@@ -185,7 +191,7 @@ export class NodeWatch {
   }
 
   #arrived(): void {
-    this.#arrivals.lastMs = this.#ownMs();
+    this.#arrivals.lastMs = this.#own.nowMs();
     this.#arrivals.firstMs ??= this.#arrivals.lastMs;
   }
 
@@ -210,6 +216,7 @@ function unseen(ref: NodeRef): Watched {
     registered: false,
     inRing: false,
     asking: false,
+    loss: undefined,
     metAlive: false,
     answer: undefined,
     failingSinceMs: undefined,

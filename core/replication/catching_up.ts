@@ -3,14 +3,14 @@ import type { Clock, Log } from "../platform/ports.ts";
 
 const TELL_MS = 2000;
 
-/** Tells people how far this node is with the slots that owners send to it as a whole. */
+/** Tells people how far this node is with the slots that owners send to it as a whole, when that takes a while. */
 export class CatchingUp {
   /** By owner: what it said last of what is on its way. */
   readonly #transfers = new Map<string, TransferStatus>();
   /** Of owners that have sent all. */
   #bytesBefore = 0;
   #sinceMs: number | undefined;
-  #toldMs = -Infinity;
+  #toldMs = 0;
 
   constructor(private readonly clock: Clock, private readonly log: Log) {}
 
@@ -18,18 +18,18 @@ export class CatchingUp {
   heard(ownerId: string, transfer: TransferStatus | undefined): void {
     const nowMs = this.clock.monotonicMs();
     if (transfer !== undefined) {
-      this.#sinceMs ??= nowMs;
+      this.#sinceMs ??= this.#toldMs = nowMs;
       this.#transfers.set(ownerId, transfer);
       if (nowMs - this.#toldMs >= TELL_MS) this.#tell(nowMs);
       return;
     }
     this.#bytesBefore += this.#transfers.get(ownerId)?.bytesSent ?? 0;
     if (!this.#transfers.delete(ownerId) || this.#transfers.size > 0) return;
-    const seconds = secondsOf(nowMs - this.#sinceMs!);
-    this.log("info", "caught up: the log alone is followed now", { bytes: this.#bytesBefore, seconds });
+    const tookMs = nowMs - this.#sinceMs!;
+    const fields = { bytes: this.#bytesBefore, seconds: secondsOf(tookMs) };
+    if (tookMs >= TELL_MS) this.log("info", "caught up: the log alone is followed now", fields);
     this.#bytesBefore = 0;
     this.#sinceMs = undefined;
-    this.#toldMs = -Infinity;
   }
 
   /** The owner is not heard any more; what it had on its way is asked for again. */

@@ -34,6 +34,7 @@ async function watching() {
   const watch = new NodeWatch({
     clock,
     transport: world.transport(master!),
+    log: () => {},
     changed: () => [...watch.lost().keys()].forEach((id) => lost.add(id)),
   });
   watch.follow(RING, REGISTERED);

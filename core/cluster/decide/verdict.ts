@@ -8,6 +8,8 @@ const FIRST_CONTACT_MS = 5000;
 const GATHERING_MS = 30_000;
 /** For so long a suspicion counts. */
 export const SUSPICION_MS = 1000;
+/** So much of the time that the master itself ran must have passed without an answer to one that is suspected. */
+const SILENCE_MS = 350;
 
 /** What a master has seen and heard of a process. */
 export interface Observed {
@@ -32,6 +34,7 @@ export interface Arrivals {
 }
 
 export interface Circumstances {
+  /** All times are those of {@link OwnTime}. */
   readonly nowMs: number;
   /** Until then whoever has never answered is waited for; see {@link gatheredMs}. */
   readonly gatheredMs: number;
@@ -46,8 +49,9 @@ export function lossOf(seen: Observed, around: Circumstances): Loss | undefined 
   if (seen.failingSinceMs === undefined) return seen.answer?.stuck ? "stuck" : undefined;
   if (!seen.metAlive && nowMs < gatheredMs) return undefined;
   const suspected = seen.suspectedMs !== undefined && nowMs - seen.suspectedMs <= SUSPICION_MS;
-  const longSilent = nowMs - seen.failingSinceMs >= promiseMs;
-  return seen.broken || suspected || !registered || longSilent ? "dead" : undefined;
+  const silentMs = nowMs - seen.failingSinceMs;
+  const silent = silentMs >= promiseMs || (suspected && silentMs >= SILENCE_MS);
+  return seen.broken || !registered || silent ? "dead" : undefined;
 }
 
 /** From then on whoever has not come is not waited for. */
