@@ -5,14 +5,29 @@ import type { FollowedSlot } from "./followed_slot.ts";
 import { SnapshotSource } from "./snapshot_source.ts";
 
 const PART_BYTES = 128 << 10;
-/** Parts under way unacknowledged. */
-const PARTS_MAX = 8;
+/** Making a part holds requests up for about this long at most; looked at after so many records. */
+const PART_MS = 2;
+const RECORDS_PER_LOOK = 16;
+/** Parts under way unacknowledged: the records of other slots have to wait for them at the follower. */
+const PARTS_MAX = 2;
+/**
+ * A part that took longer than the quickest shows that one of the two ends is busy. Then the sender rests so many times
+ * the difference, and leaves the processor to requests.
+ */
+const RESTS = 1;
+const REST_MS_MAX = 100;
 
 export interface SnapshotListener {
   /** Sends a part; `begin` for the first, `endLsn` with the last. */
   send(followed: FollowedSlot, records: Uint8Array, begin: boolean, endLsn: number | undefined): void;
   /** All parts were sent; the log behind `baseLsn` has to follow. */
   done(followed: FollowedSlot, baseLsn: number): void;
+}
+
+interface Part {
+  readonly startMs: number;
+  /** It ends its snapshot, and is smaller than others. */
+  readonly last: boolean;
 }
 
 interface Sending {
@@ -34,12 +49,17 @@ export interface TransferProgress {
   readonly bytesPerSecond: number;
 }
 
-/** Sends snapshots over a link: one slot at a time, at a bounded rate, so that it holds up neither writes nor others. */
+/**
+ * Sends snapshots over a link: one slot at a time, in small parts, at a bounded rate, and slower while there is other
+ * work, so that it holds up neither requests nor other slots.
+ */
 export class SnapshotSender {
   readonly #waiting = new Map<FollowedSlot, number>();
   readonly #writer = new BatchWriter(PART_BYTES);
   #current: Sending | undefined;
-  #unackedParts = 0;
+  readonly #unacked: Part[] = [];
+  /** From the making of a part to its acknowledgement, at best, since there was nothing to send the last time. */
+  #quickestMs = Infinity;
   /** The next part may go then. */
   #notBeforeMs = 0;
   /** Of the snapshots that were sent without a rest between them. */
@@ -59,6 +79,7 @@ export class SnapshotSender {
     if (this.#current === undefined && this.#waiting.size === 0) {
       this.#sinceMs = this.clock.monotonicMs();
       this.#bytesSent = 0;
+      this.#quickestMs = Infinity;
     }
     this.#waiting.set(followed, since);
     this.#pump();
@@ -75,7 +96,7 @@ export class SnapshotSender {
   clear(): void {
     this.#waiting.clear();
     this.#current = undefined;
-    this.#unackedParts = 0;
+    this.#unacked.length = 0;
     this.#timer?.();
     this.#timer = undefined;
   }
@@ -93,23 +114,28 @@ export class SnapshotSender {
   }
 
   acked(parts: number): void {
-    this.#unackedParts -= parts;
+    const nowMs = this.clock.monotonicMs();
+    for (const { startMs, last } of this.#unacked.splice(0, parts)) {
+      const tookMs = nowMs - startMs;
+      if (!last) this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+      const restMs = Math.min(REST_MS_MAX, RESTS * Math.max(0, tookMs - this.#quickestMs));
+      this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + restMs);
+    }
     this.#pump();
   }
 
+  /** Sends the next part when it may go, never two in one turn. */
   #pump(): void {
-    if (this.#timer !== undefined) return;
-    while (this.#unackedParts < PARTS_MAX && (this.#current ??= this.#take()) !== undefined) {
-      const waitMs = this.#notBeforeMs - this.clock.monotonicMs();
-      if (waitMs > 0) {
-        this.#timer = this.clock.after(waitMs, () => {
-          this.#timer = undefined;
-          this.#pump();
-        });
-        return;
-      }
-      this.#sendPart(this.#current);
-    }
+    if (this.#timer !== undefined || this.#unacked.length >= PARTS_MAX) return;
+    if (this.#current === undefined && this.#waiting.size === 0) return;
+    this.#timer = this.clock.after(Math.max(0, this.#notBeforeMs - this.clock.monotonicMs()), () => {
+      this.#timer = undefined;
+      // A rest may have been called for meanwhile.
+      if (this.clock.monotonicMs() < this.#notBeforeMs) return this.#pump();
+      this.#current ??= this.#take();
+      if (this.#current !== undefined) this.#sendPart(this.#current);
+      this.#pump();
+    });
   }
 
   #take(): Sending | undefined {
@@ -123,24 +149,29 @@ export class SnapshotSender {
 
   #sendPart(current: Sending): void {
     const { followed, source, begun } = current;
-    let done = false;
-    while (this.#writer.bytes < PART_BYTES) {
-      const next = source.records.next();
-      done = next.done === true;
-      if (next.done) break;
-      this.#writer.add(next.value);
-      if (next.value.key !== "") current.keys++;
-    }
+    const startMs = this.clock.monotonicMs();
+    const done = this.#makePart(current, startMs + PART_MS);
     const records = this.#writer.take();
     current.begun = true;
     this.#bytesSent += records.length;
-    this.#unackedParts++;
-    this.#notBeforeMs = Math.max(this.#notBeforeMs, this.clock.monotonicMs()) +
-      1000 * records.length / this.bytesPerSecond;
+    this.#unacked.push({ startMs, last: done });
+    this.#notBeforeMs = Math.max(this.#notBeforeMs, startMs) + 1000 * records.length / this.bytesPerSecond;
     this.listener.send(followed, records, !begun, done ? source.baseLsn : undefined);
     if (!done || this.#current !== current) return;
     this.#current = undefined;
     this.listener.done(followed, source.baseLsn);
+  }
+
+  /** Returns whether it is the last part of its snapshot. */
+  #makePart(current: Sending, untilMs: number): boolean {
+    for (let i = 1; this.#writer.bytes < PART_BYTES; i++) {
+      const next = current.source.records.next();
+      if (next.done) return true;
+      this.#writer.add(next.value);
+      if (next.value.key !== "") current.keys++;
+      if (i % RECORDS_PER_LOOK === 0 && this.clock.monotonicMs() >= untilMs) return false;
+    }
+    return false;
   }
 }
 

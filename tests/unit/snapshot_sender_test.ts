@@ -8,7 +8,8 @@ import { SnapshotSender } from "../../core/replication/snapshot_sender.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { openOn, put, seeded, TestClock, written } from "./storage_world.ts";
 
-Deno.test("snapshot sender: tells what is sent, what is left, and how fast", async () => {
+/** A sender of two slots with ten values each, of which four make a part. */
+async function sending(bytesPerSecond: number) {
   const clock = new TestClock();
   const engine = await openOn(new SimDisk(clock, seeded(7)), { cacheBytesMax: 1 << 20 });
   await written(engine, () => {
@@ -16,29 +17,50 @@ Deno.test("snapshot sender: tells what is sent, what is left, and how fast", asy
   });
   const parts = { self: { id: "a", incarnation: 1 }, engine, clock, clientsMax: 1, minInSync: 1 };
   const promises = new Promises(clock, []);
-  const followed = [1, 2].map((slot) => {
-    const owner = new SlotOwner(
-      { ...parts, promises, recent: new RecentRecords(1), began: () => {} },
-      slot,
-      1,
-    );
-    return new FollowedSlot(owner, new Follower({ id: "b", incarnation: 1 }, 0), engine);
+  const seen = { sent: 0, done: 0 };
+  const sender = new SnapshotSender(engine, clock, bytesPerSecond, {
+    send: () => seen.sent++,
+    done: () => seen.done++,
   });
-  let done = 0;
-  const sender = new SnapshotSender(engine, clock, 200_000, { send: () => {}, done: () => done++ });
-  assertEquals(sender.progress, undefined);
-  for (const each of followed) sender.add(each, 0);
-  const seen = [];
+  for (const slot of [1, 2]) {
+    const own = { ...parts, promises, recent: new RecentRecords(1), began: () => {} };
+    const owner = new SlotOwner(own, slot, 1);
+    sender.add(new FollowedSlot(owner, new Follower({ id: "b", incarnation: 1 }, 0), engine), 0);
+  }
+  clock.advance(0);
+  return { clock, engine, sender, seen };
+}
+
+Deno.test("snapshot sender: tells what is sent, what is left, and how fast", async () => {
+  const { clock, engine, sender, seen } = await sending(200_000);
+  const told = [];
   while (sender.progress !== undefined) {
     const { slots, bytesSent, bytesLeft, bytesPerSecond } = sender.progress;
-    seen.push([slots, Math.round(bytesSent / 1000), bytesLeft / 1000, Math.round(bytesPerSecond / 10_000)]);
+    told.push([slots, Math.round(bytesSent / 1000), bytesLeft / 1000, Math.round(bytesPerSecond / 10_000)]);
     clock.advance(1000);
     sender.acked(1);
   }
   // Parts of four values go at the rate allowed, in turn.
-  assertEquals(seen.map(([slots]) => slots), [2, 2, 1, 1, 1]);
-  assertEquals(seen[0], [2, 160, 640, 0]);
-  assertEquals(seen[1], [2, 321, 480, 32]);
-  assertEquals(done, 2);
+  assertEquals(told.map(([slots]) => slots), [2, 2, 1, 1, 1]);
+  assertEquals(told[0], [2, 160, 640, 0]);
+  assertEquals(told[1], [2, 321, 480, 32]);
+  assertEquals(seen.done, 2);
+  await engine.close();
+});
+
+Deno.test("snapshot sender: two parts are under way at most, and a slow one is followed by a rest", async () => {
+  const { clock, engine, sender, seen } = await sending(1e9);
+  clock.advance(4);
+  assertEquals(seen.sent, 2);
+  sender.acked(1);
+  clock.advance(1);
+  assertEquals(seen.sent, 3);
+  // The second part took some 20 ms longer than the first.
+  clock.advance(20);
+  sender.acked(2);
+  clock.advance(40);
+  assertEquals(seen.sent, 3);
+  clock.advance(30);
+  assertEquals(seen.sent, 4);
   await engine.close();
 });
