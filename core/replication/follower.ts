@@ -31,6 +31,14 @@ export class Follower {
     this.progressMs = this.downSinceMs = nowMs;
   }
 
+  /** The owner was held up for so long: it has not seen what came meanwhile, and blames nobody for that time. */
+  forgive(heldUpMs: number, nowMs: number): void {
+    const later = (ms: number) => Math.min(nowMs, ms + heldUpMs);
+    this.progressMs = later(this.progressMs);
+    if (this.askedMs !== undefined) this.askedMs = later(this.askedMs);
+    if (this.downSinceMs !== undefined) this.downSinceMs = later(this.downSinceMs);
+  }
+
   /** Whether it is a member of the effective in-sync set. */
   get counts(): boolean {
     return this.inRing || this.proposedSeq !== undefined;

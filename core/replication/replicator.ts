@@ -44,6 +44,9 @@ export class Replicator {
   #ring: Ring | undefined;
   #placement: Placement | undefined;
   #cancelHeartbeat: Cancel | undefined;
+  #heartbeatMs = 0;
+  /** The last heartbeat, or later: this process was held up until then. */
+  #awakeMs = 0;
   #cancelWake: Cancel | undefined;
   #proposing = false;
   /** Of the monotonic clock, at the last heartbeat. */
@@ -66,8 +69,12 @@ export class Replicator {
     this.#ring = ring;
     const placement = this.#placement = placementOf(ring);
     for (const [slot, owner] of this.#owners) if (owners.get(slot) !== owner) this.leave(slot);
-    const { promiseMs } = ring;
-    this.#cancelHeartbeat ??= this.parts.clock.every(promiseMs / HEARTBEATS_PER_PROMISE, () => this.#beat());
+    if (this.#cancelHeartbeat === undefined) {
+      const { clock } = this.parts;
+      this.#heartbeatMs = ring.promiseMs / HEARTBEATS_PER_PROMISE;
+      this.#awakeMs = clock.monotonicMs();
+      this.#cancelHeartbeat = clock.every(this.#heartbeatMs, () => this.#beat());
+    }
     const wanted = new Set<string>();
     for (const [slot, owner] of owners) {
       // Deposed, though this ring does not know it yet: its log may be another's by now.
@@ -165,6 +172,8 @@ export class Replicator {
     const wallAheadMs = clock.wallMs() - nowMs;
     if (Math.abs(wallAheadMs - (this.#wallAheadMs ?? wallAheadMs)) > CLOCKS_APART_MS) this.#voidPromises();
     this.#wallAheadMs = wallAheadMs;
+    this.#noteSleep(nowMs);
+    this.#awakeMs = nowMs;
     const comparedSlot = this.#comparison.next(this.#owners);
     for (const link of this.#links.values()) link.heartbeat(comparedSlot);
     for (const [slot, owner] of this.#owners) {
@@ -175,6 +184,16 @@ export class Replicator {
       if (owner.state === "starting") owner.advance();
     }
     void this.#consider();
+  }
+
+  /** An event loop looks at the time before it looks for answers: heartbeats that are late are the sign. */
+  #noteSleep(nowMs: number): void {
+    const heldUpMs = nowMs - this.#awakeMs - this.#heartbeatMs;
+    if (heldUpMs <= 0) return;
+    this.#awakeMs += heldUpMs;
+    for (const { inSync } of this.#owners.values()) {
+      for (const follower of inSync.followers) follower.forgive(heldUpMs, nowMs);
+    }
   }
 
   /** What was promised before counts no more, nor does what is still on its way. */
@@ -207,6 +226,7 @@ export class Replicator {
 
   #proposals(ring: Ring, placement: Placement): Proposal[] {
     const nowMs = this.parts.clock.monotonicMs();
+    this.#noteSleep(nowMs);
     const patience: Patience = { stalledMs: STALLED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
     const proposals: Proposal[] = [];
     for (const [slot, owner] of this.#owners) {

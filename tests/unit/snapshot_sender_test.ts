@@ -58,9 +58,9 @@ Deno.test("snapshot sender: two parts are under way at most, and a slow one is f
   // The second part took some 20 ms longer than the first.
   clock.advance(20);
   sender.acked(2);
-  clock.advance(40);
+  clock.advance(15);
   assertEquals(seen.sent, 3);
-  clock.advance(30);
+  clock.advance(10);
   assertEquals(seen.sent, 4);
   await engine.close();
 });
