@@ -124,16 +124,20 @@ export class SnapshotSender {
     this.#pump();
   }
 
-  /** Sends the next part when it may go, never two in one turn. */
+  /** Sends the next part when it may go, one in a turn. */
   #pump(): void {
     if (this.#timer !== undefined || this.#unacked.length >= PARTS_MAX) return;
     if (this.#current === undefined && this.#waiting.size === 0) return;
-    this.#timer = this.clock.after(Math.max(0, this.#notBeforeMs - this.clock.monotonicMs()), () => {
+    const waitMs = this.#notBeforeMs - this.clock.monotonicMs();
+    if (waitMs > 0) return this.#pumpAfter(waitMs);
+    this.#current ??= this.#take();
+    this.#sendPart(this.#current!);
+    this.#pumpAfter(0);
+  }
+
+  #pumpAfter(waitMs: number): void {
+    this.#timer = this.clock.after(waitMs, () => {
       this.#timer = undefined;
-      // A rest may have been called for meanwhile.
-      if (this.clock.monotonicMs() < this.#notBeforeMs) return this.#pump();
-      this.#current ??= this.#take();
-      if (this.#current !== undefined) this.#sendPart(this.#current);
       this.#pump();
     });
   }

@@ -3,7 +3,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { NodeRef } from "../../core/ring/ring.ts";
-import { drawFault, type Scene } from "../e2e/chaos/fault.ts";
+import type { Scene } from "../e2e/chaos/draw.ts";
+import { drawFault } from "../e2e/chaos/fault.ts";
 import { type Target, TARGET_KINDS, type TargetKind } from "../e2e/chaos/target.ts";
 import { lackIn } from "../e2e/harness/health.ts";
 import { Host, Network } from "../e2e/harness/network.ts";

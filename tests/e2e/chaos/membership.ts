@@ -4,7 +4,7 @@ import { eventually } from "../harness/eventually.ts";
 import { statusOf } from "../harness/health.ts";
 import type { Server } from "../harness/server.ts";
 import { pause, type World } from "../harness/world.ts";
-import { between, type Draw, type Plan, type Scene, seconds } from "./fault.ts";
+import { between, type Draw, type Plan, type Scene, seconds } from "./draw.ts";
 
 const DATA_LEAST = 2;
 const DATA_MOST = 4;

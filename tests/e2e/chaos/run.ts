@@ -1,6 +1,7 @@
 import type { KvProcess } from "../harness/process.ts";
 import { SeededRandom } from "../../sim/world/random.ts";
-import { drawFault, type Fault, type Scene } from "./fault.ts";
+import type { Fault, Scene } from "./draw.ts";
+import { drawFault } from "./fault.ts";
 import { targets } from "./target.ts";
 import { type Group, pause, type World } from "../harness/world.ts";
 
