@@ -39,7 +39,7 @@ const STAGES: readonly Stage[] = [
   { name: "zookeeper", run: { tests: ["tests/zookeeper"] }, minutesMax: 3 },
   { name: "e2e", run: { tests: ["tests/e2e"] }, minutesMax: 18 },
   { name: "build", run: { command: [`${project}scripts/build`] }, minutesMax: 3 },
-  { name: "e2e-built", run: { tests: [NO_CHAOS, "tests/e2e"] }, env: { KV_BIN: binary }, minutesMax: 10 },
+  { name: "e2e-built", run: { tests: [NO_CHAOS, "tests/e2e"] }, env: { KV_BIN: binary }, minutesMax: 14 },
 ];
 
 /** Fresh seeds each time, from the clock. It says which they are; each can be run again: `deno task sim --seed N`. */
