@@ -57,7 +57,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "checksums of the log not looked at",
     file: "core/storage/log_record.ts",
-    find: "crc32(bytes.subarray(at + RECORD_HEAD_BYTES, end)) === view.getUint32(at + 4, true);",
+    find: "crc32Within(bytes, at + RECORD_HEAD_BYTES, end) === view.getUint32(at + 4, true);",
     replace: "true;",
     why: "sectors that the power loss took are read as what was written",
   },
