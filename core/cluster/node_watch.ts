@@ -103,11 +103,15 @@ export class NodeWatch {
   #noteLoss(seen: Watched, loss: Loss | undefined): void {
     seen.loss = loss;
     if (loss === undefined) return;
-    const { ref, address, registered, broken, failingSinceMs, suspectedMs } = seen;
-    const nowMs = this.#own.nowMs();
-    const ago = (sinceMs: number | undefined) => sinceMs === undefined ? "" : Math.round(nowMs - sinceMs);
-    const signs = { broken, registered, silentMs: ago(failingSinceMs), suspectedMsAgo: ago(suspectedMs) };
-    this.#options.log("info", "a process is taken for lost", { node: ref.id, address, loss, ...signs });
+    const { ref, address, registered, broken } = seen;
+    const why = loss === "stuck"
+      ? "its disk takes no writes"
+      : broken
+      ? "its connection broke"
+      : registered
+      ? "it does not answer"
+      : "it does not answer, and its registration is gone";
+    this.#options.log("info", "a process is taken for lost", { node: ref.id, address, why });
   }
 
   /** The last answers, of those that answered the last time. */
@@ -182,7 +186,9 @@ export class NodeWatch {
     } catch (error) {
       const tookMs = clock.monotonicMs() - startMs;
       if (tookMs > DEADLINE_MS + LATE_MS) return undefined;
-      const early = tookMs < DEADLINE_MS - EARLY_MS;
+      // A stream that broke while nobody here looked after it says no more than silence.
+      const heldUp = tookMs - (this.#own.nowMs() - startOwnMs) > EARLY_MS;
+      const early = tookMs < DEADLINE_MS - EARLY_MS && !heldUp;
       seen.failingSinceMs ??= startOwnMs;
       seen.broken = early && error instanceof KvError &&
         (error.code === "unreachable" || error.code === "refused");

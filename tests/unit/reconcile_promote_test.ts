@@ -156,8 +156,8 @@ Deno.test("verdict: no answer needs a second witness, or time; a new master give
   assertEquals(lossOf({ ...failing, broken: true }, around), "dead");
   const suspected = { ...failing, suspectedMs: 9400 };
   assertEquals(lossOf(suspected, around), undefined, "the master itself may have been held up");
-  assertEquals(lossOf(suspected, { ...around, nowMs: 10_350 }), "dead");
-  assertEquals(lossOf({ ...failing, suspectedMs: 9200 }, { ...around, nowMs: 10_350 }), undefined);
+  assertEquals(lossOf(suspected, { ...around, nowMs: 10_400 }), "dead");
+  assertEquals(lossOf({ ...failing, suspectedMs: 9200 }, { ...around, nowMs: 10_400 }), undefined);
   assertEquals(lossOf(failing, { ...around, registered: false }), "dead");
   assertEquals(lossOf(failing, { ...around, nowMs: 10_600 }), "dead");
   const unmet = { ...failing, metAlive: false, broken: true };

@@ -9,7 +9,7 @@ const GATHERING_MS = 30_000;
 /** For so long a suspicion counts. */
 export const SUSPICION_MS = 1000;
 /** So much of the time that the master itself ran must have passed without an answer to one that is suspected. */
-const SILENCE_MS = 350;
+const SILENCE_MS = 400;
 
 /** What a master has seen and heard of a process. */
 export interface Observed {
