@@ -58,7 +58,9 @@ export class SnapshotSender {
   readonly #writer = new BatchWriter(PART_BYTES);
   #current: Sending | undefined;
   readonly #unacked: Part[] = [];
-  /** From the making of a part to its acknowledgement, at best, since there was nothing to send the last time. */
+  /** When a part was acknowledged the last time. */
+  #ackedMs = 0;
+  /** What a part took to its acknowledgement, at best, since there was nothing to send the last time. */
   #quickestMs = Infinity;
   /** The next part may go then. */
   #notBeforeMs = 0;
@@ -115,11 +117,14 @@ export class SnapshotSender {
 
   acked(parts: number): void {
     const nowMs = this.clock.monotonicMs();
-    for (const { startMs, last } of this.#unacked.splice(0, parts)) {
-      const tookMs = nowMs - startMs;
-      if (!last) this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+    const acked = this.#unacked.splice(0, parts);
+    if (acked.length > 0) {
+      // The time that a part waited for the one before it says nothing.
+      const tookMs = (nowMs - Math.max(acked[0]!.startMs, this.#ackedMs)) / acked.length;
+      if (!acked.some(({ last }) => last)) this.#quickestMs = Math.min(this.#quickestMs, tookMs);
       const restMs = Math.min(REST_MS_MAX, RESTS * Math.max(0, tookMs - this.#quickestMs));
       this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + restMs);
+      this.#ackedMs = nowMs;
     }
     this.#pump();
   }
