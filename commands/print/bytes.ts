@@ -1,16 +1,8 @@
 /** Keys and values as text and as JSON. Both are bytes; mostly they are UTF-8. */
 
-// With `ignoreBOM` a leading U+FEFF stays what it is: a part of the value.
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+import { jsonField, utf8 } from "../../core/platform/json_bytes.ts";
 
-/** The text that the bytes spell, or undefined when they are not UTF-8. */
-export function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return strict.decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
+export { jsonField, utf8 };
 
 /**
  * The bytes on one line: plain text as it is; text with control characters, and what is not UTF-8, in double quotes
@@ -22,12 +14,6 @@ export function oneLine(bytes: Uint8Array): string {
   return /[\p{Cc}\u2028\u2029]/u.test(text)
     ? `"${text.replaceAll(/[\p{Cc}\u2028\u2029"\\]/gu, escapeCharacter)}"`
     : text;
-}
-
-/** `{ [name]: text }`, or `{ [name + "Base64"]: ... }` when the bytes are not UTF-8. */
-export function jsonField(name: string, bytes: Uint8Array): Record<string, string> {
-  const text = utf8(bytes);
-  return text === undefined ? { [`${name}Base64`]: bytes.toBase64() } : { [name]: text };
 }
 
 const NAMED: Readonly<Record<string, string>> = {

@@ -11,7 +11,7 @@ import { Listeners } from "./listeners.ts";
 import { DEFAULT_LIMITS, type EngineLimits, type EngineOptions } from "./options.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import { openIdentity, recover, type Recovered } from "./recovery.ts";
-import { salvage, type Salvaged } from "./salvage.ts";
+import { Rescue } from "./rescue.ts";
 import { Scrub } from "./scrub.ts";
 import { sessionsToBytes } from "./session_bytes.ts";
 import type { ClientSessions } from "./sessions.ts";
@@ -27,7 +27,6 @@ export type { ClientSession, ClientSessions, WriteResult } from "./sessions.ts";
 export type { Damage, SlotView } from "./slot.ts";
 export type { FileLock } from "./file_lock.ts";
 export type { Entry } from "./state.ts";
-export type { Salvaged } from "./salvage.ts";
 
 /** Told before each sync what was written; true: it has sent some of that, which should leave before the sync. */
 export type WrittenListener = (slots: ReadonlySet<number>) => boolean;
@@ -47,6 +46,8 @@ export type DamageListener = (slot: number, damage: Damage) => void;
  * for the caller to decide; after a start the slots' tails hold what was durable but is not known to be committed.
  */
 export class Engine {
+  /** For copies for which there is no better one. */
+  readonly rescue: Rescue;
   readonly #writes = new Listeners<Parameters<WrittenListener>, boolean>();
   readonly #durable = new Listeners<Parameters<DurableListener>>();
   readonly #rejected = new Listeners<Parameters<RejectedListener>>();
@@ -86,6 +87,12 @@ export class Engine {
     const failed = (error: unknown) => this.#groups.fail(error);
     this.#compaction = new Compaction({ ...shared, checkpoint, failed });
     this.#scrub = new Scrub(shared);
+    this.rescue = new Rescue({
+      ...{ clock, disk, state, folder: `${folder}/aside` },
+      ...{ slot: (slot) => this.#slot(slot), append: (record) => this.#append(record) },
+      ...{ commit: (slot, lsn) => void this.commit(slot, lsn), synced: () => this.#synced() },
+      admit: (bytes) => this.#space.admit(bytes, false),
+    });
   }
 
   /**
@@ -158,11 +165,16 @@ export class Engine {
    * replaces the slot's copy, and clears its damage when it contains all. Behind its end, records from its LSN + 1 on
    * follow, also in the same turn.
    *
-   * @throws KvError disk-full, unavailable (the storage has failed; the slot is incomplete, or has no snapshot to go on
-   * with), damaged (the slot): nothing was appended
+   * @throws KvError disk-full, unavailable (the storage has failed; the slot is incomplete, has no snapshot to go on
+   * with, or is being salvaged or set aside), damaged (the slot): nothing was appended
    * @throws RangeError the record does not follow the slot's last one, or is too large
    */
   append(record: LogRecord): void {
+    this.rescue.checkIdle(record.slot);
+    this.#append(record);
+  }
+
+  #append(record: LogRecord): void {
     if (this.#failure !== undefined || this.#closed) throw this.#unavailable();
     const slot = this.#slot(record.slot);
     if (!slot.takes(record)) throw unusable(slot);
@@ -274,23 +286,6 @@ export class Engine {
 
   sessions(slot: number): ClientSessions {
     return this.#slot(slot).sessions;
-  }
-
-  /**
-   * Takes a damaged or incomplete copy, when there is no better one, for whole without what cannot be read of it. Its
-   * LSNs go on far above those that may have been lost. Nobody else may append to the slot meanwhile.
-   *
-   * @throws KvError disk-full, unavailable: the copy is as unusable as before
-   */
-  salvage(slot: number): Promise<Salvaged> {
-    const { clock } = this.options;
-    const { state } = this.recovered;
-    return salvage(this.#slot(slot), {
-      ...{ clock, state },
-      append: (record) => this.append(record),
-      commit: (number, lsn) => this.commit(number, lsn),
-      synced: () => this.#synced(),
-    });
   }
 
   /** The read-write lock of the file in which keys of this hash are. */

@@ -37,6 +37,8 @@ export interface SnapshotSoFar {
   records: number;
   /** Rows of the entries it has named; undefined: all that are there, as it contains all. */
   readonly named: Set<number> | undefined;
+  /** Why the state at its end is not the one that it is of. */
+  damage?: Damage;
 }
 
 /**

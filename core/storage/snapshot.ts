@@ -1,4 +1,12 @@
-import { bareRecord, containsAll, empties, isOfSnapshot, type LogRecord, RecordKind } from "./record.ts";
+import {
+  bareRecord,
+  containsAll,
+  empties,
+  isOfSnapshot,
+  type LogRecord,
+  RecordKind,
+  SALVAGES,
+} from "./record.ts";
 import { sessionsFromBytes } from "./session_bytes.ts";
 import type { Damage } from "./slot.ts";
 import type { SlotState, SnapshotSoFar } from "./slot_state.ts";
@@ -47,18 +55,23 @@ function put(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, r
   named?.add(state.rowOf(slot, record.key, record.hash));
 }
 
-function keep(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {
+function keep(state: CommittedState, slot: SlotState, snapshot: SnapshotSoFar, record: LogRecord): void {
   const row = state.rowOf(slot, record.key, record.hash);
   const version = row < 0 ? 0 : state.places.version(row);
-  if (version === record.lsn) return void named?.add(row);
-  const reason = `the copy has version ${version} of a key instead of version ${record.lsn}`;
-  state.onDamage(slot, { file: "snapshot", offset: 0, reason });
+  // What a copy keeps of itself may have rotted since.
+  const isThere = version === record.lsn && (snapshot.begin.outcome !== SALVAGES || state.isIntact(row));
+  if (isThere) return void snapshot.named?.add(row);
+  const reason = version === record.lsn
+    ? "an entry that was salvaged cannot be read any more"
+    : `the copy has version ${version} of a key instead of version ${record.lsn}`;
+  snapshot.damage ??= { file: "snapshot", offset: 0, reason };
+  state.onDamage(slot, snapshot.damage);
 }
 
 function end(
   state: CommittedState,
   slot: SlotState,
-  { begin, named }: SnapshotSoFar,
+  { begin, named, damage }: SnapshotSoFar,
   record: LogRecord,
 ): void {
   if (named !== undefined) {
@@ -67,4 +80,6 @@ function end(
   slot.sessions.replace(sessionsFromBytes(begin.value));
   slot.blurredThroughLsn = Math.max(slot.blurredThroughLsn, record.lowestUnfinished);
   slot.snapshot = undefined;
+  // The end of one that salvages has healed the damage that was there before it, and no other.
+  if (damage !== undefined) state.onDamage(slot, damage);
 }

@@ -135,7 +135,8 @@ Deno.test("salvage: what is readable stays, the rest goes, and LSNs go on far ab
   pass(disk, 25);
   const slot = damagedSlot(engine);
   assertThrows(() => engine.keysOf(slot), KvError, path);
-  assertEquals(await engine.salvage(slot), { kept: 6, lost: 1 });
+  const { kept, lost } = await engine.rescue.salvage(slot, 0);
+  assertEquals([kept, lost.length], [6, 1]);
   assertEquals([engine.keysOf(slot).length, engine.slot(slot).lastLsn], [6, before + 10 ** 9]);
   await written(engine, () => put(engine, slot, "new", "x"));
   engine = await openOn(disk.kill());
@@ -157,8 +158,8 @@ Deno.test("salvage: of a slot that was damaged at the start, and of one with a p
   const engine = await openOn(disk);
   const slot = damagedSlot(engine);
   assertThrows(() => engine.keysOf(slot), KvError, path);
-  assertEquals(await engine.salvage(slot), { kept: 6, lost: 1 });
-  assertEquals(await engine.salvage(4), { kept: 1, lost: 0 });
+  assertEquals((await engine.rescue.salvage(slot, 0)).lost.length, 1);
+  assertEquals(await engine.rescue.salvage(4, 0), { kept: 1, lost: [] });
   assertEquals(engine.keysOf(4), ["there"]);
   await written(
     engine,
@@ -179,7 +180,7 @@ Deno.test("salvage: power loss in between loses nothing more; a full disk neithe
   const otherSlot = slot === 1 ? 2 : 1;
   const digest = engine.digestAt(otherSlot);
   disk.faults.capacityBytes = 0;
-  assertEquals((await assertRejects(() => engine.salvage(slot), KvError)).code, "disk-full");
+  assertEquals((await assertRejects(() => engine.rescue.salvage(slot, 0), KvError)).code, "disk-full");
   assertEquals(engine.slot(slot).damage !== undefined, true);
   disk.faults.capacityBytes = Infinity;
   (disk.clock as TestClock).advance(200);
@@ -188,9 +189,9 @@ Deno.test("salvage: power loss in between loses nothing more; a full disk neithe
     const copy = disk.copy();
     const again = await openOn(copy);
     copy.faults.changesLeft = changes;
-    await again.salvage(slot).catch(() => {});
+    await again.rescue.salvage(slot, 0).catch(() => {});
     const last = await openOn(copy.crash());
-    const { kept } = await last.salvage(slot);
+    const { kept } = await last.rescue.salvage(slot, 0);
     assertEquals([kept, last.keysOf(slot).length, last.digestAt(otherSlot)], [6, 6, digest]);
     await last.close();
   }
