@@ -20,6 +20,8 @@ export function statusText(status: ServerStatus): string {
     ? ""
     : active
     ? " active"
+    : reply.halted !== ""
+    ? " halted"
     : " waiting";
   const parts = [
     `${role} ${address}${state}`,

@@ -1,14 +1,18 @@
+import type { CopyState, ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
+import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Address, Transport } from "../platform/ports.ts";
+import { ringFromMessage } from "../ring/document.ts";
 import { addressOf } from "../ring/followers.ts";
-import type { NodeRef } from "../ring/ring.ts";
-import { admin } from "../rpc/methods.ts";
+import type { NodeRef, Ring } from "../ring/ring.ts";
+import { admin, routing } from "../rpc/methods.ts";
 import type { Admin, CallOptions } from "./api.ts";
 import type { RingSource } from "./ring_source.ts";
 
 /** Sends an operator's wishes to the servers that can carry them out. */
 export class AdminCalls implements Admin {
   constructor(
+    private readonly masters: readonly Address[],
     private readonly transport: Transport,
     private readonly source: RingSource,
     private readonly timeoutOf: (options: CallOptions | undefined) => number,
@@ -17,6 +21,40 @@ export class AdminCalls implements Admin {
   async drain(node: NodeRef, options?: CallOptions): Promise<void> {
     const timeoutMs = this.timeoutOf(options);
     await this.transport.call(await this.#addressOf(node, timeoutMs), admin.drain, { node }, timeoutMs);
+  }
+
+  async copies(node: NodeRef, slots: readonly number[], options?: CallOptions): Promise<CopyState[]> {
+    const timeoutMs = this.timeoutOf(options);
+    const address = await this.#addressOf(node, timeoutMs);
+    const request = { node, slots: [...slots] };
+    return (await this.transport.call(address, admin.copies, request, timeoutMs)).copies;
+  }
+
+  async forceOwner(request: ForceOwnerRequest, options?: CallOptions): Promise<Ring> {
+    const timeoutMs = this.timeoutOf(options);
+    const master = await this.#master("is active", ({ active }) => active, timeoutMs);
+    return ringFromMessage(await this.transport.call(master, admin.forceOwner, request, timeoutMs));
+  }
+
+  async acceptRing(from: NodeRef | undefined, options?: CallOptions): Promise<Ring> {
+    const timeoutMs = this.timeoutOf(options);
+    const master = await this.#master("has stopped to write", ({ halted }) => halted !== "", timeoutMs);
+    return ringFromMessage(await this.transport.call(master, admin.acceptRing, { from }, timeoutMs));
+  }
+
+  /** The first that `is` it: the one that wrote the ring, or one of those that we were given. */
+  async #master(what: string, is: (reply: StatusReply) => boolean, timeoutMs: number): Promise<Address> {
+    const { writer } = await this.source.wait(timeoutMs);
+    const masters = [...new Set([writer, ...this.masters])];
+    for (const address of masters) {
+      const reply = await this.transport.call(address, routing.status, {}, timeoutMs).catch(() => undefined);
+      if (reply?.role === "master" && is(reply)) return address;
+    }
+    const names = masters.join(", ");
+    throw new KvError(
+      "unavailable",
+      `none of the masters ${names} ${what}; start one (kv master), or name the others with --addr`,
+    );
   }
 
   async #addressOf(ref: NodeRef, timeoutMs: number): Promise<Address> {

@@ -10,6 +10,7 @@
  * ```
  */
 
+import type { CopyState, ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { KvError } from "../platform/errors.ts";
 import type { Address, Clock, Log, Random, Transport } from "../platform/ports.ts";
@@ -95,6 +96,18 @@ export interface ServerStatus {
 export interface Admin {
   /** Lets a data node or standby leave the cluster in order. Resolves when it has begun; the ring tells how far it is. */
   drain(ref: NodeRef, options?: CallOptions): Promise<void>;
+  /** What the node has of the slots, in this order. */
+  copies(ref: NodeRef, slots: readonly number[], options?: CallOptions): Promise<CopyState[]>;
+  /**
+   * Gives slots of which no complete copy is alive to a node that may lack acknowledged writes, or a damaged copy back
+   * to its owner. Resolves with the ring that says so; {@link copies} tells when it is done.
+   */
+  forceOwner(request: ForceOwnerRequest, options?: CallOptions): Promise<Ring>;
+  /**
+   * The ring of `from`, or the newest that any node knows, takes the place of the coordinator's, which was restored from
+   * an old copy. Resolves with the ring that says so.
+   */
+  acceptRing(from: NodeRef | undefined, options?: CallOptions): Promise<Ring>;
 }
 
 /**

@@ -47,7 +47,12 @@ class KvClient implements Client {
     this.#timeoutMs = checkedTimeoutMs(options.timeoutMs ?? TIMEOUT_MS);
     this.#source = new RingSource({ ...options, addresses: options.masters });
     this.#dispatcher = new Dispatcher(options, this.#source);
-    this.admin = new AdminCalls(options.transport, this.#source, (given) => this.#timeoutOf(given));
+    this.admin = new AdminCalls(
+      options.masters,
+      options.transport,
+      this.#source,
+      (given) => this.#timeoutOf(given),
+    );
     this.#source.start((ring) => this.#dispatcher.ringChanged(ring));
   }
 

@@ -131,6 +131,7 @@ export class Copies {
   }
 
   stop(): void {
+    this.slots.salvages.stop();
     this.#watch.stop();
     this.#replicator.stop();
   }

@@ -1,5 +1,10 @@
-import type { DrainReply, DrainRequest } from "../../proto/gen/kv/v1/admin.ts";
-import type { InspectReply, InspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
+import type { CopiesReply, CopiesRequest, DrainReply, DrainRequest } from "../../proto/gen/kv/v1/admin.ts";
+import type {
+  GiveUpReply,
+  GiveUpRequest,
+  InspectReply,
+  InspectRequest,
+} from "../../proto/gen/kv/v1/cluster.ts";
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import { KvError } from "../platform/errors.ts";
@@ -12,7 +17,7 @@ import { bindHealth, HealthState } from "../rpc/health.ts";
 import { admin, cluster } from "../rpc/methods.ts";
 import { Engine } from "../storage/engine.ts";
 import { Copies, type ReplicaView } from "./copies.ts";
-import { inspect, ownSlots } from "./inspection.ts";
+import { copyStates, inspect, ownSlots } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
 import { Leaving } from "./leaving.ts";
 import { Membership } from "./membership.ts";
@@ -20,6 +25,7 @@ import { Operations } from "./operations.ts";
 import { pathsBelow } from "./paths.ts";
 import { RingKeeper } from "./ring_keeper.ts";
 import { type NodeRole, type RoleOptions, settingsOf, VERSION } from "./role.ts";
+import { SavedRing } from "./saved_ring.ts";
 import { hasShare, roleIn } from "./seat.ts";
 import { bindRouting } from "./routing_service.ts";
 import { SessionKeeper } from "./session_keeper.ts";
@@ -58,13 +64,16 @@ export class DataNode {
   /** There after {@link start}, unless that failed early. */
   #engine!: Engine;
   #copies!: Copies;
+  readonly #saved: SavedRing;
   #listener: Listener | undefined;
   #membership: Membership | undefined;
   #keeper: SessionKeeper | undefined;
 
   constructor(options: DataNodeOptions) {
     this.#options = options;
-    this.#startedMs = options.world.clock.monotonicMs();
+    const { clock, disk, log } = options.world;
+    this.#startedMs = clock.monotonicMs();
+    this.#saved = new SavedRing(disk, options.folder, log);
     this.stopped = this.#stopped.promise;
     this.#ready.promise.catch(() => {});
   }
@@ -122,6 +131,8 @@ export class DataNode {
       );
       this.#engine.onFailure((error) => this.#fail(error));
       this.#rings.onRing((ring) => this.#adopt(ring));
+      const saved = this.#saved.load(this.#engine.clusterId);
+      if (saved !== undefined) this.#rings.offer(saved);
       this.#listener = await transport.listen(address, (services) => this.#bind(services));
     } catch (error) {
       await this.#engine.close();
@@ -199,6 +210,7 @@ export class DataNode {
     this.#copies?.stop();
     await this.#keeper?.stop();
     await this.#listener?.close();
+    await this.#saved.idle();
     await this.#engine?.close();
   }
 
@@ -216,7 +228,9 @@ export class DataNode {
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);
     services.unary(cluster.inspect, (request) => this.#inspect(request));
+    services.unary(cluster.giveUp, (request) => this.#giveUp(request));
     services.unary(admin.drain, (request) => this.#drain(request));
+    services.unary(admin.copies, (request) => this.#copyStates(request));
     services.unary(cluster.offerRing, (message) => this.#offer(message));
   }
 
@@ -228,6 +242,7 @@ export class DataNode {
     } catch (error) {
       return this.#fail(error as Error);
     }
+    this.#saved.save(ring);
     this.#copies.adopt(ring);
     this.#lookWhetherReady();
   }
@@ -271,6 +286,18 @@ export class DataNode {
     return inspect(this.#engine, this.#copies.slots, this.#rings.ring);
   }
 
+  /** An operator is about to force another owner on the slots: this process answers nothing for them any more. */
+  #giveUp({ node, slots, epochs }: GiveUpRequest): GiveUpReply {
+    this.#checkMeant(node);
+    for (const [i, slot] of slots.entries()) this.#copies.replicas.accept(slot, epochs[i]!);
+    return {};
+  }
+
+  #copyStates({ node, slots }: CopiesRequest): CopiesReply {
+    this.#checkMeant(node);
+    return { copies: copyStates(this.#engine, this.#copies.slots, slots) };
+  }
+
   /** Only of our cluster; another one's master may have found our port. */
   #offer(message: RingMessage): { ringVersion: number } {
     const ring = ringFromMessage(message);
@@ -306,6 +333,7 @@ export class DataNode {
       transferBytesPerSecond: config.transferBytesPerSecond,
       masters: [],
       mismatches: this.#copies.mismatches(),
+      halted: "",
     };
   }
 }

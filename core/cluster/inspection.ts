@@ -1,9 +1,11 @@
 /** What a node says of its slots: to the master that inspects it, and to people. */
 
+import type { CopyState } from "../../proto/gen/kv/v1/admin.ts";
 import type { InspectReply } from "../../proto/gen/kv/v1/cluster.ts";
 import type { SlotStatus } from "../../proto/gen/kv/v1/kv.ts";
 import { type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
+import { whyUnusable } from "./salvages.ts";
 import type { SlotTable } from "./slot_table.ts";
 
 /** A disk that has not synced an append for so long is taken for stuck. */
@@ -17,6 +19,8 @@ export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined
     stuck: engine.failure !== undefined || engine.oldestUnsyncedMs() > UNSYNCED_MS_MAX,
     unusable: all.filter((slot) => isUnusable(engine, slot)),
     ringVersion: ring?.version ?? 0,
+    ringNonce: ring?.nonce ?? "",
+    clusterId: ring?.clusterId ?? "",
     notServed: all.filter((slot) =>
       sameRef(ring!.slots[slot]!.owner, self) && slots.owner(slot) === undefined
     ),
@@ -29,6 +33,17 @@ function isUnusable(engine: Engine, slot: number): boolean {
   return damage !== undefined || incomplete;
 }
 
+/** What the node has of these slots, for operators. */
+export function copyStates(engine: Engine, slots: SlotTable, asked: readonly number[]): CopyState[] {
+  return asked.map((slot) => {
+    const view = engine.slot(slot);
+    const { lastEpoch, lastLsn, keys, bytes } = view;
+    const serving = slots.owner(slot)?.state === "serving";
+    const salvaged = slots.salvages.report(slot);
+    return { slot, lastEpoch, lastLsn, keys, bytes, unusable: whyUnusable(view), serving, salvaged };
+  });
+}
+
 /** The slots that the ring gives to this node, in whatever incarnation. */
 export function ownSlots(engine: Engine, slots: SlotTable, ring: Ring | undefined): SlotStatus[] {
   return (ring?.slots ?? []).flatMap((entry, slot) => {
@@ -36,8 +51,11 @@ export function ownSlots(engine: Engine, slots: SlotTable, ring: Ring | undefine
     const { lastLsn, committedLsn, keys, bytes, damage } = engine.slot(slot);
     const owner = slots.owner(slot);
     const serving = owner?.state === "serving";
-    const why = damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
+    const why = slots.salvages.isRunning(slot)
+      ? "its copy is being taken as it is, by an operator's will"
+      : damage?.reason ?? owner?.why ?? "the ring does not list this process yet";
     const reason = serving ? "" : why;
-    return [{ slot, epoch: entry.epoch, lastLsn, committedLsn, keys, bytes, serving, reason }];
+    const damaged = damage !== undefined;
+    return [{ slot, epoch: entry.epoch, lastLsn, committedLsn, keys, bytes, serving, reason, damaged }];
   });
 }

@@ -1,14 +1,18 @@
+import type { ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
 import type { SuspectRequest } from "../../proto/gen/kv/v1/cluster.ts";
 import type { Session } from "../coordination/coordinator.ts";
 import { breakLock, lockHolder } from "../coordination/lock.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log, Random, Transport } from "../platform/ports.ts";
 import { ringToMessage } from "../ring/document.ts";
+import { contradiction } from "../ring/history.ts";
 import { withoutMember } from "../ring/members.ts";
-import type { ClusterSettings, Ring } from "../ring/ring.ts";
+import type { ClusterSettings, NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
+import { ringToAccept } from "./accepting.ts";
 import { applyProposals, toAskForProposals } from "./decide/proposals.ts";
 import type { RingChange, View } from "./decide/view.ts";
+import { force } from "./forcing.ts";
 import { Hints } from "./hints.ts";
 import { NodeWatch } from "./node_watch.ts";
 import type { Paths } from "./paths.ts";
@@ -55,6 +59,7 @@ export class Leader {
   #standbys: readonly Registered[] = [];
   /** The first write says that we are in charge, and so ends whatever a predecessor left half-done. */
   #inCharge = false;
+  #halted: string | undefined;
   #registerHolder: { readonly path: string; readonly sinceMs: number } | undefined;
 
   constructor(private readonly options: LeaderOptions, private readonly session: Session, lockNode: string) {
@@ -66,7 +71,12 @@ export class Leader {
   }
 
   get inCharge(): boolean {
-    return this.#inCharge;
+    return this.#inCharge && this.#halted === undefined;
+  }
+
+  /** Why nothing is written; undefined: nothing speaks against it. */
+  get halted(): string | undefined {
+    return this.#halted;
   }
 
   /** Whether another master would do better, which reaches the nodes. */
@@ -83,7 +93,8 @@ export class Leader {
 
   /** Resolves with the ring once it has been decided on. */
   ask(wish: Wish): Promise<Ring> {
-    return this.#inCharge ? this.#requests.add(wish) : Promise.reject(notInCharge());
+    const may = wish.kind === "accept" ? this.#inCharge || this.#halted !== undefined : this.inCharge;
+    return may ? this.#requests.add(wish) : Promise.reject(notInCharge());
   }
 
   suspect({ suspect, wasAlive }: SuspectRequest): void {
@@ -95,13 +106,28 @@ export class Leader {
     const { paths, settings, promiseMs, replicas, wake } = this.options;
     this.#stored = await readRing(this.session, paths.ring, wake) ??
       await this.#writer.create(settings, { promiseMs, replicas });
-    if (!this.#inCharge) {
-      await this.#write(this.#stored.ring);
-      this.#inCharge = true;
+    try {
+      if (!this.#inCharge) await this.#takeCharge();
+      else if (this.#halted === undefined) await this.#checkHistory();
+      if (this.#halted !== undefined) {
+        await this.#follow();
+        return await this.serve();
+      }
+      this.options.rings.offer(this.#stored.ring);
+      do await this.serve(); while (await this.#step());
+    } catch (error) {
+      if (this.#halted === undefined) throw error;
     }
-    this.options.rings.offer(this.#stored.ring);
-    do await this.serve(); while (await this.#step());
     await this.#breakStaleRegistration();
+  }
+
+  /** Not before all who answer have been heard: they may know that the coordinator went back in time. */
+  async #takeCharge(): Promise<void> {
+    if (this.#halted !== undefined) return;
+    await this.#follow();
+    await this.#watch.askAll();
+    await this.#write(this.#stored!.ring);
+    this.#inCharge = true;
   }
 
   /** Decides on what nodes have asked for since, without a look at anything else: owners wait for it. */
@@ -109,6 +135,7 @@ export class Leader {
     if (this.#stored === undefined) return;
     const waiting = this.#requests.take();
     if (waiting.length === 0) return;
+    if (this.#halted !== undefined) return await this.#serveHalted(waiting);
     try {
       await this.#serve(this.#stored.ring, waiting);
     } catch (error) {
@@ -127,27 +154,99 @@ export class Leader {
     if (refused.length > 0) this.options.log("debug", "proposals refused", { reasons: refused.join("; ") });
     let next: Ring = change === undefined ? ring : { ...ring, ...change };
     for (const { wish, reject } of waiting) {
+      if (wish.kind === "accept") {
+        reject(
+          new KvError(
+            "refused",
+            "the coordinator's ring is the one that the nodes know: nothing is to be accepted",
+          ),
+        );
+      }
       if (wish.kind !== "leave") continue;
       const left = withoutMember(next, wish.ref);
       if (typeof left === "string") reject(new KvError("refused", left));
       else next = left;
     }
     if (next !== ring) await this.#write(next);
+    for (const { wish, reject } of waiting) {
+      if (wish.kind === "force") await this.#force(wish.request, reject);
+    }
     for (const { resolve } of waiting) resolve(this.#stored!.ring);
+  }
+
+  /** An operator says which ring is to count; nothing else is done. */
+  async #serveHalted(waiting: readonly Waiting[]): Promise<void> {
+    for (const { wish, resolve, reject } of waiting) {
+      try {
+        if (wish.kind !== "accept") {
+          throw new KvError("unavailable", `this master writes nothing: ${this.#halted}`);
+        }
+        resolve(await this.#accept(wish.from));
+      } catch (error) {
+        reject(error instanceof KvError ? error : new KvError("unavailable", messageOf(error)));
+      }
+    }
+  }
+
+  async #accept(from: NodeRef | undefined): Promise<Ring> {
+    const { log, rings, transport } = this.options;
+    await this.#watch.askAll();
+    const met = this.#watch.met();
+    const { ring: before } = this.#stored!;
+    const accepted = await ringToAccept(before, met, from, transport);
+    const known = [...met.map(({ ring }) => ring.version), rings.version, before.version, accepted.version];
+    const version = Math.max(...known) + 1;
+    this.#stored = await this.#writer.replace(this.#stored!, accepted, version);
+    log("warn", "the ring of the nodes takes the place of the coordinator's, by an operator's will", {
+      ...{ before: before.version, accepted: accepted.version, ring: version },
+    });
+    this.#halted = undefined;
+    this.#inCharge = true;
+    rings.offer(this.#stored.ring);
+    this.#offer(this.#stored.ring);
+    this.options.wake();
+    return this.#stored.ring;
+  }
+
+  /** Throws, and writes nothing from now on, if somebody has taken a ring that is not of the coordinator's history. */
+  async #checkHistory(): Promise<void> {
+    const { log, rings, name } = this.options;
+    const { ring } = this.#stored!;
+    const own = rings.ring === undefined ? [] : [{ address: name, ring: rings.ring }];
+    for (const { address, ring: taken } of [...own, ...this.#watch.met()]) {
+      const why = contradiction(ring, taken);
+      if (why === undefined) continue;
+      // Our own view may be an old one; it is not when the coordinator says so.
+      await this.#writer.confirm(this.#stored!);
+      this.#halted = `${address} has taken ${why}; was the coordinator restored from an old copy?`;
+      log("error", "this master writes nothing until kv admin accept-ring", { why: this.#halted });
+      throw new KvError("unavailable", this.#halted);
+    }
+  }
+
+  async #force(request: ForceOwnerRequest, reject: (error: KvError) => void): Promise<void> {
+    const { log } = this.options;
+    let change: RingChange;
+    try {
+      change = await force(this.#view(), request, {
+        ...this.options,
+        ask: (asked) => this.#watch.ask(asked),
+      });
+    } catch (error) {
+      return reject(error instanceof KvError ? error : new KvError("unavailable", messageOf(error)));
+    }
+    const { node, by, slots } = request;
+    log("warn", "an owner is forced on slots: acknowledged writes may be lost", {
+      ...{ node: node!.id, by, slots: slots.map(({ slot }) => slot).join() },
+    });
+    await this.#write(change);
   }
 
   /** Decides and does one thing; false when there is nothing to do. */
   async #step(): Promise<boolean> {
-    const { log, replicas } = this.options;
+    const { log } = this.options;
     await this.#look();
-    const view: View = {
-      ring: this.#stored!.ring,
-      replicas,
-      data: this.#data,
-      standbys: this.#standbys,
-      lost: this.#watch.lost(),
-      known: this.#watch.known(),
-    };
+    const view = this.#view();
     const decision = reconcile(view, await this.#watch.ask(toAsk(view)));
     if (decision.kind === "nothing") return false;
     if (decision.kind === "refuse") {
@@ -159,19 +258,34 @@ export class Leader {
     return true;
   }
 
+  #view(): View {
+    return {
+      ring: this.#stored!.ring,
+      replicas: this.options.replicas,
+      data: this.#data,
+      standbys: this.#standbys,
+      lost: this.#watch.lost(),
+      known: this.#watch.known(),
+    };
+  }
+
   /** Who is registered; and what the registrations should say. */
   async #look(): Promise<void> {
+    await this.#follow();
+    await this.#hints.give(this.#stored!.ring, this.#data, this.#standbys);
+  }
+
+  async #follow(): Promise<void> {
     const { paths, wake } = this.options;
     [this.#data, this.#standbys] = await Promise.all([
       listPresent(this.session, paths.dataNodes, wake),
       listPresent(this.session, paths.standbys, wake),
     ]);
-    const { ring } = this.#stored!;
-    this.#watch.follow(ring, [...this.#data, ...this.#standbys]);
-    await this.#hints.give(ring, this.#data, this.#standbys);
+    this.#watch.follow(this.#stored!.ring, [...this.#data, ...this.#standbys]);
   }
 
   async #write(change: RingChange): Promise<void> {
+    await this.#checkHistory();
     this.#stored = await this.#writer.write(this.#stored!, change);
     this.options.rings.offer(this.#stored.ring);
     this.#offer(this.#stored.ring);

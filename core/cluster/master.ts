@@ -7,7 +7,7 @@ import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
 import { checkSameSettings } from "../ring/settings.ts";
 import { ringToMessage } from "../ring/document.ts";
 import { bindHealth, HealthState } from "../rpc/health.ts";
-import { cluster } from "../rpc/methods.ts";
+import { admin, cluster } from "../rpc/methods.ts";
 import { Leader } from "./leader.ts";
 import { Loop } from "./loop.ts";
 import { ensurePaths, type Paths, pathsBelow } from "./paths.ts";
@@ -136,6 +136,8 @@ export class Master implements SessionUser {
       if (node === undefined) throw new KvError("invalid", "the request names no node");
       return this.#wish({ kind: "leave", ref: node });
     });
+    services.unary(admin.forceOwner, (request) => this.#wish({ kind: "force", request }));
+    services.unary(admin.acceptRing, ({ from }) => this.#wish({ kind: "accept", from }));
     services.unary(cluster.suspect, (request) => {
       if (!this.active) throw notInCharge();
       this.#leader?.suspect(request);
@@ -255,6 +257,7 @@ export class Master implements SessionUser {
       transferBytesPerSecond: 0,
       masters: [...this.#masters].sort(),
       mismatches: [],
+      halted: this.#leader?.halted ?? "",
     };
   }
 }

@@ -1,5 +1,6 @@
 import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Clock, Log, Transport } from "../platform/ports.ts";
+import type { RingMark } from "../ring/history.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
 import { OwnTime } from "./own_time.ts";
@@ -30,6 +31,13 @@ interface Watched extends Mutable<Observed> {
   loss: Loss | undefined;
 }
 
+/** A process that has told which ring it had taken. */
+export interface Met {
+  readonly ref: NodeRef;
+  readonly address: Address;
+  readonly ring: RingMark;
+}
+
 export interface NodeWatchOptions {
   readonly clock: Clock;
   readonly transport: Transport;
@@ -45,6 +53,8 @@ export class NodeWatch {
   readonly #stopTicking: Cancel;
   #watched = new Map<string, Watched>();
   #promiseMs = Infinity;
+  /** What nodes of other clusters know is of no account. */
+  #clusterId: string | undefined;
   /** What was told last by `changed`. */
   #told = "";
   #cutOffSinceMs: number | undefined;
@@ -67,6 +77,7 @@ export class NodeWatch {
     const before = this.#watched;
     this.#watched = new Map();
     this.#promiseMs = ring.promiseMs;
+    this.#clusterId = ring.clusterId;
     const watch = (ref: NodeRef, address: Address, as: "registered" | "inRing") => {
       const key = keyOf(ref);
       let seen = this.#watched.get(key);
@@ -120,6 +131,18 @@ export class NodeWatch {
       failingSinceMs === undefined
     );
     return new Map(answering.flatMap(({ ref, answer }) => answer === undefined ? [] : [[ref.id, answer]]));
+  }
+
+  /** The rings that processes have said they had taken. */
+  met(): Met[] {
+    return [...this.#watched.values()].flatMap(({ ref, address, answer }) =>
+      answer?.ring === undefined ? [] : [{ ref, address, ring: answer.ring }]
+    );
+  }
+
+  /** Asks all of whom anything is known, once. */
+  async askAll(): Promise<void> {
+    await Promise.all([...this.#watched.values()].map((each) => this.#inspect(each)));
   }
 
   /**
@@ -178,8 +201,10 @@ export class NodeWatch {
     const startMs = clock.monotonicMs();
     const startOwnMs = this.#own.nowMs();
     try {
-      const { stuck, unusable } = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
-      const answer = { ref, stuck, unusable: new Set(unusable) };
+      const reply = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
+      const { stuck, unusable, ringVersion: version, ringNonce: nonce, clusterId } = reply;
+      const ring = clusterId === this.#clusterId ? { ring: { version, nonce } } : {};
+      const answer = { ref, stuck, unusable: new Set(unusable), ...ring };
       if (!seen.metAlive) this.#arrived();
       Object.assign(seen, { answer, metAlive: true, failingSinceMs: undefined, broken: false });
       return answer;

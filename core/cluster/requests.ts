@@ -1,11 +1,14 @@
+import type { ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
 import type { ProposeRequest } from "../../proto/gen/kv/v1/cluster.ts";
 import { KvError } from "../platform/errors.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 
-/** What a node wants of the ring. */
+/** What a node, or an operator, wants of the ring. */
 export type Wish =
   | { readonly kind: "propose"; readonly request: ProposeRequest }
-  | { readonly kind: "leave"; readonly ref: NodeRef };
+  | { readonly kind: "leave"; readonly ref: NodeRef }
+  | { readonly kind: "force"; readonly request: ForceOwnerRequest }
+  | { readonly kind: "accept"; readonly from: NodeRef | undefined };
 
 /** A wish that waits for its answer. */
 export interface Waiting {

@@ -1,4 +1,5 @@
 import type { Cancel } from "../platform/ports.ts";
+import { contradiction } from "../ring/history.ts";
 import type { Ring } from "../ring/ring.ts";
 
 /** The newest ring that this process has seen, wherever it came from; older ones are ignored. */
@@ -14,9 +15,10 @@ export class RingKeeper {
     return this.#ring?.version ?? 0;
   }
 
-  /** Takes the ring if it is newer. */
+  /** Takes the ring if it is newer, and not of another history. */
   offer(ring: Ring): void {
     if (ring.version <= this.version) return;
+    if (this.#ring !== undefined && contradiction(ring, this.#ring) !== undefined) return;
     this.#ring = ring;
     for (const listener of [...this.#listeners]) listener(ring);
   }

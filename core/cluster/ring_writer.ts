@@ -67,15 +67,34 @@ export class RingWriter {
   async write(read: StoredRing, change: RingChange): Promise<StoredRing> {
     const ring = this.#next(read.ring, change);
     try {
-      await this.session.transaction([
-        { kind: "check", path: this.lockNode },
-        { kind: "set", path: this.path, data: ringToJson(ring), version: read.nodeVersion },
-      ]);
+      await this.#set(read, ring);
     } catch (error) {
       if (!(error instanceof CoordinatorError && error.fault === "connection-loss")) throw error;
       return await this.#recognise(ring, error);
     }
     return { ring, nodeVersion: read.nodeVersion + 1 };
+  }
+
+  /** Resolves when what was read is what stands there now, and we may write; rejects otherwise, as {@link write} does. */
+  async confirm(read: StoredRing): Promise<void> {
+    await this.session.transaction([
+      { kind: "check", path: this.lockNode },
+      { kind: "check", path: this.path, version: read.nodeVersion },
+    ]);
+  }
+
+  /** Replaces the ring that was read by one that is not its successor. */
+  async replace(read: StoredRing, ring: Ring, version: number): Promise<StoredRing> {
+    const next = { ...ring, version, writer: this.writer, nonce: this.random.uuid(), previousNonce: "" };
+    await this.#set(read, next);
+    return { ring: next, nodeVersion: read.nodeVersion + 1 };
+  }
+
+  #set(read: StoredRing, ring: Ring): Promise<void> {
+    return this.session.transaction([
+      { kind: "check", path: this.lockNode },
+      { kind: "set", path: this.path, data: ringToJson(ring), version: read.nodeVersion },
+    ]);
   }
 
   #next(before: Ring, change: RingChange): Ring {
@@ -85,6 +104,7 @@ export class RingWriter {
       standbys: change.standbys,
       replicas: change.replicas,
       slots: change.slots,
+      ...(change.forced === undefined ? {} : { forced: change.forced }),
       version: before.version + 1,
       writer: this.writer,
       nonce: this.random.uuid(),

@@ -4,7 +4,8 @@ import type { Replicas } from "../replication/replicas.ts";
 import type { Replicator } from "../replication/replicator.ts";
 import { type OwnerParts, SlotOwner } from "../replication/slot_owner.ts";
 import { slotOf } from "../ring/placement.ts";
-import { type Ring, sameRef } from "../ring/ring.ts";
+import { type Ring, sameRef, type SlotEntry } from "../ring/ring.ts";
+import { Salvages } from "./salvages.ts";
 
 export interface SlotTableParts extends OwnerParts {
   readonly msn: number;
@@ -19,11 +20,13 @@ export interface SlotTableParts extends OwnerParts {
  * Invariant: an owner in the table stands in that ring for (this node id, this incarnation, its epoch), or is closed.
  */
 export class SlotTable {
+  readonly salvages: Salvages;
   readonly #owners = new Map<number, SlotOwner>();
-  #ringVersion = 0;
+  #ring: Ring | undefined;
 
   constructor(private readonly parts: SlotTableParts) {
-    const { engine } = parts;
+    const { engine, clock, log } = parts;
+    this.salvages = new Salvages({ engine, clock, log, ended: (slot) => this.#salvaged(slot) });
     engine.onDurable((slots) => {
       for (const slot of slots) this.#owners.get(slot)?.advance();
     });
@@ -35,7 +38,7 @@ export class SlotTable {
   }
 
   get ringVersion(): number {
-    return this.#ringVersion;
+    return this.#ring?.version ?? 0;
   }
 
   owner(slot: number): SlotOwner | undefined {
@@ -55,8 +58,8 @@ export class SlotTable {
 
   /** Takes up what a newer ring gives to this process and lets go of what it does not. */
   adopt(ring: Ring): void {
-    if (ring.version <= this.#ringVersion) return;
-    this.#ringVersion = ring.version;
+    if (ring.version <= this.ringVersion) return;
+    this.#ring = ring;
     for (const [slot, entry] of ring.slots.entries()) {
       const present = this.#owners.get(slot);
       if (!sameRef(entry.owner, this.parts.self)) {
@@ -64,7 +67,7 @@ export class SlotTable {
         this.#owners.delete(slot);
       } else if (present?.epoch !== entry.epoch) {
         present?.close("the slot has a newer epoch");
-        this.#take(slot, entry.epoch);
+        this.#take(slot, entry);
       }
     }
     this.parts.replicator.adopt(ring, this.#owners);
@@ -76,10 +79,15 @@ export class SlotTable {
     if (owner !== undefined && owner.epoch < epoch) this.#close(slot, `there is an owner of epoch ${epoch}`);
   }
 
-  #take(slot: number, epoch: number): void {
+  #take(slot: number, { epoch, lineage = 0 }: SlotEntry): void {
     const { engine, log, replicas } = this.parts;
-    const { lastEpoch, damage, incomplete } = engine.slot(slot);
+    const { lastEpoch, committedEpoch, damage, incomplete } = engine.slot(slot);
     this.#owners.delete(slot);
+    // Given by force: whatever is here becomes the state with which the lineage begins.
+    if (committedEpoch < lineage) {
+      if (replicas.accept(slot, epoch)) void this.salvages.begin(slot, lineage);
+      return;
+    }
     if (damage !== undefined) {
       return log("error", "a slot is not served: its copy is damaged", { slot, ...damage });
     }
@@ -91,7 +99,15 @@ export class SlotTable {
       return log("error", message, { slot, logEpoch: lastEpoch, ringEpoch: epoch });
     }
     // A later owner may have been heard of already; its ring will come.
-    if (replicas.accept(slot, epoch)) this.#owners.set(slot, new SlotOwner(this.parts, slot, epoch));
+    if (replicas.accept(slot, epoch)) this.#owners.set(slot, new SlotOwner(this.parts, slot, epoch, lineage));
+  }
+
+  /** Takes the slot, if it is still ours. */
+  #salvaged(slot: number): void {
+    const entry = this.#ring?.slots[slot];
+    if (entry === undefined || !sameRef(entry.owner, this.parts.self) || this.#owners.has(slot)) return;
+    this.#take(slot, entry);
+    this.parts.replicator.adopt(this.#ring!, this.#owners);
   }
 
   #close(slot: number, why: string): void {
@@ -101,7 +117,7 @@ export class SlotTable {
 
   #refuse(slot: number): never {
     const { damage } = this.parts.engine.slot(slot);
-    const fields = { slot, ringVersion: this.#ringVersion };
+    const fields = { slot, ringVersion: this.ringVersion };
     if (damage === undefined) {
       throw new KvError("wrong-owner", `slot ${slot} is not owned by this node`, fields);
     }

@@ -69,7 +69,10 @@ export class FollowedSlot {
   /** How to bring the follower to our log. */
   catchUp(position: SlotPosition): CatchUp {
     const { counts } = this.follower;
-    if (position.damaged) return counts ? { kind: "unusable" } : { kind: "snapshot", since: 0 };
+    // What has the same place in a log of another lineage need not be the same: nothing of it may stay.
+    if (position.damaged || position.runEpochs[0]! < this.owner.lineage) {
+      return counts ? { kind: "unusable" } : { kind: "snapshot", since: 0 };
+    }
     if (position.incomplete) {
       return counts ? { kind: "unusable" } : { kind: "snapshot", since: position.committedLsn };
     }

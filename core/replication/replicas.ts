@@ -1,5 +1,5 @@
 import type { SlotBegin, SlotDigest, SlotMismatch, SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
-import { KvError } from "../platform/errors.ts";
+import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log } from "../platform/ports.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
@@ -166,8 +166,27 @@ export class Replicas {
   #snapshotRefusal(slot: number, ringVersion: number): string | undefined {
     const ring = this.parts.ring();
     if (ring === undefined || ring.version < ringVersion) return `it does not know ring ${ringVersion} yet`;
-    const listed = ring.slots[slot]!.isr.some((ref) => sameRef(ref, this.parts.self));
-    return listed ? "the ring lists its copy as in sync" : undefined;
+    const { isr, lineage = 0 } = ring.slots[slot]!;
+    if (isr.some((ref) => sameRef(ref, this.parts.self))) return "the ring lists its copy as in sync";
+    const { committedEpoch, committedLsn, keys, tail } = this.parts.engine.slot(slot);
+    // It may have acknowledged writes that the owner, who was forced on the slot, does not have.
+    const isOfUse = (committedLsn > 0 && keys > 0) || tail.length > 0;
+    if (committedEpoch >= lineage || !isOfUse || this.parts.engine.rescue.isAside(slot)) return undefined;
+    void this.#setAside(slot);
+    return "its copy is of an earlier lineage, and is set aside first";
+  }
+
+  async #setAside(slot: number): Promise<void> {
+    const { engine, log } = this.parts;
+    const { lastEpoch, lastLsn, keys } = engine.slot(slot);
+    try {
+      await engine.rescue.setAside(slot);
+      const why =
+        "an owner was forced on the slot, and this copy may have acknowledged writes that it does not have";
+      log("warn", "a copy is kept in the folder aside/", { slot, lastEpoch, lastLsn, keys, why });
+    } catch (error) {
+      log("debug", "a copy is not set aside yet", { slot, error: messageOf(error) });
+    }
   }
 
   #tryAppend(record: LogRecord): string | undefined {

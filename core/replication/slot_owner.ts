@@ -60,7 +60,8 @@ export class SlotOwner {
   /** Writes are held off until then, so that the slot can be handed over. */
   #heldUntilMs = 0;
 
-  constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number) {
+  /** @param lineage see `SlotEntry.lineage`; 0: none */
+  constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number, readonly lineage = 0) {
     this.#parts = parts;
     this.#engine = parts.engine;
     this.inSync = new InSyncSet(parts.self);

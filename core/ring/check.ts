@@ -52,9 +52,11 @@ function checkStandbys({ nodes, standbys }: Ring): void {
   }
 }
 
-function checkEntry({ owner, epoch, isr, isrSeq }: SlotEntry, slot: number): void {
+function checkEntry({ owner, epoch, isr, isrSeq, lineage = 0 }: SlotEntry, slot: number): void {
   checkCount(epoch, owner === undefined ? 0 : 1, `slots[${slot}].epoch`);
   checkCount(isrSeq, 0, `slots[${slot}].isrSeq`);
+  checkCount(lineage, 0, `slots[${slot}].lineage`);
+  if (lineage > epoch) refuse(`slots[${slot}] has lineage ${lineage}, above its epoch ${epoch}`);
   for (const [i, ref] of isr.entries()) {
     checkRef(ref, `slots[${slot}].isr[${i}]`);
     if (isr.findIndex((other) => other.id === ref.id) !== i) {

@@ -1,9 +1,13 @@
 /** The ring as a message and as the JSON text that the coordinator keeps, with runs of equal slots merged. */
 
-import { Ring as RingMessage, type SlotRun } from "../../proto/gen/kv/v1/ring.ts";
+import {
+  type ForcedOwner as ForcedMessage,
+  Ring as RingMessage,
+  type SlotRun,
+} from "../../proto/gen/kv/v1/ring.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import { checkRing } from "./check.ts";
-import { type ClusterSettings, type Ring, sameRef, type SlotEntry } from "./ring.ts";
+import { type ClusterSettings, type ForcedOwner, type Ring, sameRef, type SlotEntry } from "./ring.ts";
 import { checkSettings } from "./settings.ts";
 
 const NEVER_OWNED: SlotEntry = { owner: undefined, epoch: 0, isr: [], isrSeq: 0 };
@@ -30,16 +34,17 @@ export function ringToMessage(ring: Ring): RingMessage {
     if (previous !== undefined && sameEntry(previous, entry)) {
       runs[runs.length - 1]!.last = slot;
     } else {
-      runs.push({ ...entry, first: slot, last: slot, isr: [...entry.isr] });
+      runs.push({ ...entry, first: slot, last: slot, isr: [...entry.isr], lineage: entry.lineage ?? 0 });
     }
     previous = entry;
   }
-  return { ...ring, nodes: [...ring.nodes], standbys: [...ring.standbys], slots: runs };
+  const forced = (ring.forced ?? []).map((each) => ({ ...each, slots: [...each.slots] }));
+  return { ...ring, nodes: [...ring.nodes], standbys: [...ring.standbys], slots: runs, forced };
 }
 
 /** Throws {@link KvError} `invalid` when the message breaks an invariant of {@link Ring}. */
 export function ringFromMessage(message: RingMessage): Ring {
-  const { settings } = message;
+  const { settings, forced, ...others } = message;
   if (settings === undefined) throw new KvError("invalid", "ring: settings are missing");
   checkSettings(settings as ClusterSettings);
   const nodes = message.nodes.map(({ ref, address, label, leaving }, i) => {
@@ -51,11 +56,12 @@ export function ringFromMessage(message: RingMessage): Ring {
     return { ref, address };
   });
   const ring = {
-    ...message,
+    ...others,
     settings: settings as ClusterSettings,
     nodes,
     standbys,
     slots: expandRuns(message.slots, settings.msn),
+    ...(forced.length > 0 ? { forced: forced.map(forcedFromMessage) } : {}),
   };
   checkRing(ring);
   return ring;
@@ -97,20 +103,28 @@ export function ringFromJson(text: string): Ring {
 function sameEntry(a: SlotEntry, b: SlotEntry): boolean {
   return a === b ||
     sameRef(a.owner, b.owner) && a.epoch === b.epoch && a.isrSeq === b.isrSeq &&
+      a.lineage === b.lineage &&
       a.isr.length === b.isr.length &&
       a.isr.every((ref, i) => sameRef(ref, b.isr[i]));
 }
 
+function forcedFromMessage({ from, to, ...others }: ForcedMessage, i: number): ForcedOwner {
+  if (from === undefined || to === undefined) {
+    throw new KvError("invalid", `ring: forced[${i}] does not say from whom and to whom`);
+  }
+  return { ...others, from, to };
+}
+
 function expandRuns(runs: readonly SlotRun[], msn: number): SlotEntry[] {
   const slots: SlotEntry[] = [];
-  for (const { first, last, owner, epoch, isr, isrSeq } of runs) {
+  for (const { first, last, owner, epoch, isr, isrSeq, lineage } of runs) {
     if (first !== slots.length || !(last >= first && last < msn)) {
       throw new KvError(
         "invalid",
         `ring: slots ${first}..${last} do not follow slot ${slots.length - 1} below ${msn}`,
       );
     }
-    const entry: SlotEntry = { owner, epoch, isr, isrSeq };
+    const entry: SlotEntry = { owner, epoch, isr, isrSeq, ...(lineage > 0 ? { lineage } : {}) };
     while (slots.length <= last) slots.push(entry);
   }
   return slots;

@@ -35,6 +35,26 @@ export interface SlotEntry {
   readonly isr: readonly NodeRef[];
   /** Never falls. isr or owner changes => rises. */
   readonly isrSeq: number;
+  /**
+   * The epoch in which an operator last forced an owner on the slot; absent: never. A copy whose log ends in an earlier
+   * epoch is of another history: it is fetched whole, never merged. Never falls.
+   */
+  readonly lineage?: number;
+}
+
+/** An operator gave slots to a node that was not known to have every acknowledged write. */
+export interface ForcedOwner {
+  /** Ascending. */
+  readonly slots: readonly number[];
+  readonly from: NodeRef;
+  /** The same as `from` where a damaged copy was salvaged. */
+  readonly to: NodeRef;
+  /** Who did it, by their own account. */
+  readonly by: string;
+  /** Milliseconds since 1970, by the master's clock. */
+  readonly atMs: number;
+  /** The version that said so first. */
+  readonly ringVersion: number;
 }
 
 /** What can never change once the cluster was created. */
@@ -59,11 +79,16 @@ export interface Ring {
   readonly promiseMs: number;
   /** slots.length === settings.msn */
   readonly slots: readonly SlotEntry[];
+  /** The last {@link FORCED_MAX} of them, the newest last; absent: none. */
+  readonly forced?: readonly ForcedOwner[];
   /** The master that wrote it, and how it recognises its own write after a lost reply. */
   readonly writer: string;
   readonly nonce: string;
   readonly previousNonce: string;
 }
+
+/** So many are remembered: the ring has to stay small. */
+export const FORCED_MAX = 16;
 
 /** Whether both are the same process start, or both undefined. */
 export function sameRef(a: NodeRef | undefined, b: NodeRef | undefined): boolean {

@@ -186,6 +186,7 @@ export class Server {
       transferBytesPerSecond: 64 << 20,
       masters: this.mastersTold,
       mismatches: [],
+      halted: "",
     }));
     services.stream(routing.watchRing, (replies) => {
       this.watches++;

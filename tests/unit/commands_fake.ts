@@ -15,11 +15,26 @@ import type {
 import { KvError } from "../../core/platform/errors.ts";
 import { createRing } from "../../core/ring/document.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
-import type { Ring, RingNode } from "../../core/ring/ring.ts";
+import type { CopyState } from "../../proto/gen/kv/v1/admin.ts";
+import type { NodeRef, Ring, RingNode } from "../../core/ring/ring.ts";
 import { program } from "../../commands/framework/program.ts";
 import type { Io } from "../../commands/framework/io.ts";
 
 const MSN = 137;
+
+/** A good copy. */
+export const COPY: CopyState = {
+  ...{
+    slot: 0,
+    lastEpoch: 3,
+    lastLsn: 40,
+    keys: 2,
+    bytes: 30,
+    unusable: "",
+    serving: false,
+    salvaged: undefined,
+  },
+};
 
 export function bytes(text: Key): Uint8Array {
   return typeof text === "string" ? new TextEncoder().encode(text) : text;
@@ -41,7 +56,20 @@ export class FakeClient implements Client {
   readonly asked: string[] = [];
   /** Called with what is asked for. */
   onAsked: (what: string) => void = () => {};
-  readonly admin: Admin = { drain: (ref) => this.#ask(`drain ${ref.id}`) };
+  /** What a node says of a slot. */
+  copyOf: (slot: number, ref: NodeRef) => CopyState = (slot) => ({ ...COPY, slot });
+  readonly admin: Admin = {
+    drain: (ref) => this.#ask(`drain ${ref.id}`),
+    copies: (ref, slots) => Promise.resolve(slots.map((slot) => this.copyOf(slot, ref))),
+    forceOwner: async (request) => {
+      await this.#ask(`force ${JSON.stringify(request)}`);
+      return await this.ring();
+    },
+    acceptRing: async (from) => {
+      await this.#ask(`accept ${from?.id ?? "the newest"}`);
+      return await this.ring();
+    },
+  };
   /** Thrown by the operations on these keys. */
   readonly failing = new Map<string, Error>();
   #version = 0;

@@ -11,7 +11,7 @@ async function run(client: FakeClient, words: string[]) {
 
 Deno.test("status: a line for each server, exit code 3 when one does not answer", async () => {
   const client = new FakeClient();
-  const slot = { slot: 0, epoch: 1, lastLsn: 9, committedLsn: 9, keys: 3, bytes: 70 };
+  const slot = { slot: 0, epoch: 1, lastLsn: 9, committedLsn: 9, keys: 3, bytes: 70, damaged: false };
   const slots = [
     { ...slot, serving: true, reason: "" },
     { ...slot, slot: 1, serving: false, reason: "damaged" },

@@ -68,7 +68,15 @@ export class Told {
   }
 }
 
-const SLOT = { lastLsn: 9, committedLsn: 9, keys: 10, bytes: 1000, serving: true, reason: "" };
+const SLOT = {
+  lastLsn: 9,
+  committedLsn: 9,
+  keys: 10,
+  bytes: 1000,
+  serving: true,
+  reason: "",
+  damaged: false,
+};
 
 /** What every server says. */
 export const REPLY: StatusReply = {
@@ -87,6 +95,7 @@ export const REPLY: StatusReply = {
   transferBytesPerSecond: 1000,
   masters: [],
   mismatches: [],
+  halted: "",
 };
 
 export function master(address: string, active: boolean | undefined): ServerStatus {

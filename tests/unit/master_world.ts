@@ -10,9 +10,9 @@ import { SessionKeeper } from "../../core/cluster/session_keeper.ts";
 import { type Config, defaultConfig } from "../../core/platform/config.ts";
 import { KvError } from "../../core/platform/errors.ts";
 import type { Address, World } from "../../core/platform/ports.ts";
-import { ringFromJson, ringFromMessage } from "../../core/ring/document.ts";
+import { ringFromJson, ringFromMessage, ringToMessage } from "../../core/ring/document.ts";
 import { type NodeRef, type Ring, sameRef } from "../../core/ring/ring.ts";
-import { cluster } from "../../core/rpc/methods.ts";
+import { cluster, routing } from "../../core/rpc/methods.ts";
 import { Machine, type Program, type Surroundings } from "../sim/machine.ts";
 import type { SimCoordinator } from "../sim/world/coordinator.ts";
 import { SimEnsemble } from "../sim/world/ensemble.ts";
@@ -52,8 +52,11 @@ export class FakeNode implements Program {
       });
       services.unary(cluster.inspect, ({ node }) => {
         if (!sameRef(node, this.ref)) throw new KvError("refused", "another process");
-        return { stuck: this.stuck, unusable: [], ringVersion: 0, notServed: [] };
+        const { version: ringVersion, ring } = this.rings;
+        const { nonce: ringNonce = "", clusterId = "" } = ring ?? {};
+        return { stuck: this.stuck, unusable: [], ringVersion, ringNonce, clusterId, notServed: [] };
       });
+      services.unary(routing.getRing, () => ringToMessage(this.rings.ring!));
     });
     const { address, role, rings, ref: self } = this;
     const noWay = (reason: unknown) => Promise.reject(reason);

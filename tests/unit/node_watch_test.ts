@@ -8,6 +8,8 @@ import { SeededRandom } from "../sim/world/random.ts";
 import { SimProcess } from "../sim/world/scheduler.ts";
 import { ringOf, World } from "./client_world.ts";
 
+const WELL = { stuck: false, unusable: [], ringVersion: 1, ringNonce: "", clusterId: "", notServed: [] };
+
 const NODES = ["d1", "d2"].map((id, i) => ({
   ref: { id, incarnation: 1 },
   address: `${id}:1`,
@@ -25,7 +27,7 @@ async function watching() {
   );
   for (const [i, { address }] of NODES.entries()) {
     await world.transport(nodes[i]!).listen(address, (services) => {
-      services.unary(cluster.inspect, () => ({ stuck: false, unusable: [], ringVersion: 1, notServed: [] }));
+      services.unary(cluster.inspect, () => ({ ...WELL }));
     });
   }
   const clock = new SimClock(master!, new SeededRandom("clock"));
@@ -88,7 +90,7 @@ Deno.test("whoever has not come yet is waited for as long as others still come, 
     assertEquals([...watch.lost()], [], `after ${clock.monotonicMs()} ms`);
     const process = new SimProcess(world.scheduler, `n${i}`);
     await world.transport(process).listen(`n${i}:1`, (services) => {
-      services.unary(cluster.inspect, () => ({ stuck: false, unusable: [], ringVersion: 1, notServed: [] }));
+      services.unary(cluster.inspect, () => ({ ...WELL }));
     });
     names.push(`n${i}`);
     follow(...names);

@@ -8,6 +8,7 @@ import type { Problem } from "./verdict.ts";
 interface Cause {
   /** Follows the names of the slots. */
   readonly what: string;
+  /** "SLOTS" stands for their numbers. */
   readonly todo: string;
 }
 
@@ -38,7 +39,18 @@ function causeOf(picture: Picture, slot: number): Cause {
   }
   const name = nameOf(ring, owner);
   if (picture.isAlive(owner)) {
-    const reason = picture.told(slot)?.reason || "it has not taken them over yet";
+    const told = picture.told(slot);
+    const reason = told?.reason || "it has not taken them over yet";
+    const others = isr.filter((ref) => !sameRef(ref, owner)).map((ref) => nameOf(ring, ref));
+    if (told?.damaged) {
+      const better = others.length === 0
+        ? ""
+        : `start ${others.join(" or ")} again on its folder; without that, `;
+      return {
+        what: `not served by ${name}: ${reason}`,
+        todo: `${better}what can be read is saved by kv admin salvage SLOTS`,
+      };
+    }
     return { what: `not served by ${name}: ${reason}`, todo: "see its log if this lasts" };
   }
   const others = isr.filter((ref) => !sameRef(ref, owner));
@@ -53,7 +65,12 @@ function causeOf(picture: Picture, slot: number): Cause {
   }
   const missing = [owner, ...others].map((ref) => nameOf(ring, ref)).join(" or ");
   const what = `no copy in sync is alive; missing: ${missing}`;
-  return { what, todo: "start one of these on its folder again" };
+  return {
+    what,
+    todo:
+      "start one of these on its folder again; if none can ever come back, kv admin force-owner SLOTS NODE gives " +
+      "them to another node, without what only those had",
+  };
 }
 
 function grouped(picture: Picture, causeOf: (slot: number) => Cause | undefined): Problem[] {
@@ -68,7 +85,7 @@ function grouped(picture: Picture, causeOf: (slot: number) => Cause | undefined)
   return [...groups.values()].map(({ cause: { what, todo }, slots }) => ({
     state: "unavailable",
     what: `${slotsName(slots)}: ${what}`,
-    todo,
+    todo: todo.replace("SLOTS", slotsName(slots).replace(/^slots? /, "").replaceAll(" ", "")),
     slots,
   }));
 }

@@ -31,6 +31,7 @@ export function verdictOf(ring: Ring | undefined, servers: readonly ServerStatus
   if (ring === undefined) return verdict([NO_RING]);
   const picture = new Picture(ring, servers);
   return verdict([
+    ...wrongRing(picture),
     ...unservedSlots(picture),
     ...unwritableSlots(picture),
     ...deadNodes(picture),
@@ -64,6 +65,16 @@ function deadNodes(picture: Picture): Problem[] {
   const names = dead.map(({ ref }) => nameOf(ring, ref)).join(", ");
   const what = `${names} ${dead.length === 1 ? "does" : "do"} not answer`;
   return [degraded(what, "start what is dead again on its folder, or a standby in its place")];
+}
+
+/** Comes first: the ring that is told is one from the past, and so is what else is concluded from it. */
+function wrongRing({ masters }: Picture): Problem[] {
+  const halted = masters.find(({ reply }) => (reply?.halted ?? "") !== "");
+  if (halted === undefined) return [];
+  return [degraded(
+    `master ${halted.address} writes no ring: ${halted.reply!.halted}`,
+    "start all nodes that can be started, then kv admin accept-ring lets the newest ring that they know count",
+  )];
 }
 
 function masters({ masters }: Picture): Problem[] {

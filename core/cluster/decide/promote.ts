@@ -55,7 +55,7 @@ export function promote(view: View, answers: Answers): RingChange | undefined {
   for (const { slot, entry, survivors } of open) {
     const owner = chooseOwner(ring, survivors, heirs.get(entry.owner!.id), load);
     load.set(owner.id, (load.get(owner.id) ?? 0) + 1);
-    slots[slot] = { owner, epoch: entry.epoch + 1, isr: survivors, isrSeq: entry.isrSeq + 1 };
+    slots[slot] = { ...entry, owner, epoch: entry.epoch + 1, isr: survivors, isrSeq: entry.isrSeq + 1 };
   }
   return { ...seatHeirs(view, answers, takeovers, open), replicas: ring.replicas, slots };
 }

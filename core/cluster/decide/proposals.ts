@@ -74,7 +74,7 @@ function judge(
       const heir = ring.nodes.find(({ ref }) => sameRef(ref, node));
       if (heir === undefined || heir.leaving) return "whom it hands over to has no seat, or leaves";
       if (!canHave(answers, node, slot)) return "whom it hands over to does not answer, or has no good copy";
-      return { owner: heir.ref, epoch: epoch + 1, isr: entry.isr, isrSeq: isrSeq + 1 };
+      return { ...entry, owner: heir.ref, epoch: epoch + 1, isrSeq: isrSeq + 1 };
     }
     default:
       return "is of no known kind";

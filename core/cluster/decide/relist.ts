@@ -65,5 +65,5 @@ function renew(
   });
   const owner = entry.owner && (newRef(entry.owner) ?? entry.owner);
   const ownerChanged = !sameRef(owner, entry.owner);
-  return { owner, isr, epoch: entry.epoch + (ownerChanged ? 1 : 0), isrSeq: entry.isrSeq + 1 };
+  return { ...entry, owner, isr, epoch: entry.epoch + (ownerChanged ? 1 : 0), isrSeq: entry.isrSeq + 1 };
 }

@@ -1,11 +1,12 @@
 /** What the master's decisions look at, and what comes out of them. All of them are pure functions. */
 
 import { addressOf } from "../../ring/followers.ts";
+import type { RingMark } from "../../ring/history.ts";
 import { type NodeRef, type Ring, sameRef, type SlotEntry } from "../../ring/ring.ts";
 import type { Registered } from "../registration.ts";
 
 /** The parts of a ring that a decision changes; the writer adds version, writer and nonce. */
-export type RingChange = Pick<Ring, "nodes" | "standbys" | "replicas" | "slots">;
+export type RingChange = Pick<Ring, "nodes" | "standbys" | "replicas" | "slots" | "forced">;
 
 /** What a process has answered to `Inspect`. */
 export interface Answer {
@@ -14,6 +15,8 @@ export interface Answer {
   readonly stuck: boolean;
   /** Slots of which its copy is of no use. */
   readonly unusable: ReadonlySet<number>;
+  /** The newest ring that it has taken. */
+  readonly ring?: RingMark;
 }
 
 /** By node id. */

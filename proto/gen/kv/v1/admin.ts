@@ -5,9 +5,10 @@
 // source: kv/v1/admin.proto
 
 /* eslint-disable */
+import Long from "long";
 import _m0 from "protobufjs/minimal";
 import { EMPTY_BYTES, readUint64, writeUint64 } from "../../../wire.ts";
-import { NodeRef } from "./ring.ts";
+import { NodeRef, Ring } from "./ring.ts";
 
 export interface DrainRequest {
   /** The process that is meant; another one on the same port must refuse. */
@@ -15,6 +16,73 @@ export interface DrainRequest {
 }
 
 export interface DrainReply {
+}
+
+export interface CopiesRequest {
+  node: NodeRef | undefined;
+  slots: number[];
+}
+
+export interface CopiesReply {
+  /** In the order of the request. */
+  copies: CopyState[];
+}
+
+/** One slot at one node. */
+export interface CopyState {
+  slot: number;
+  /** Where its log ends; 0 and 0: nothing of the slot was ever here. */
+  lastEpoch: number;
+  lastLsn: number;
+  keys: number;
+  bytes: number;
+  /** Why it cannot be used as it is, with file and byte; empty: it can. */
+  unusable: string;
+  /** It is served from here, as its owner. */
+  serving: boolean;
+  /** There after the node was made its owner by force. */
+  salvaged: SalvageReport | undefined;
+}
+
+/** What became of a copy that was taken as it was. */
+export interface SalvageReport {
+  /** The lineage that began with it. */
+  lineage: number;
+  /** Where its log ended before. */
+  lastEpoch: number;
+  lastLsn: number;
+  keysKept: number;
+  /** Keys that are known to have had a value that cannot be read any more; of many, the first thousand. */
+  keysLost: number;
+  lost: Uint8Array[];
+  /** Why it could not be used as it was, with file and byte; empty: it could. */
+  unusable: string;
+}
+
+export interface ForceOwnerRequest {
+  /** Applied only if each slot's epoch and isr_seq are exactly these. */
+  slots: ForcedSlot[];
+  /** Who gets them. */
+  node:
+    | NodeRef
+    | undefined;
+  /** Who asks for it, for the record. */
+  by: string;
+  /** The operator vouches that no process of the owner runs: it is not asked to give the slots up. */
+  ownerIsDead: boolean;
+  /** A node that has nothing of a slot may get it all the same. */
+  acceptEmpty: boolean;
+}
+
+export interface ForcedSlot {
+  slot: number;
+  epoch: number;
+  isrSeq: number;
+}
+
+export interface AcceptRingRequest {
+  /** Whose ring; absent: the newest that any node answers with. */
+  from: NodeRef | undefined;
 }
 
 function createBaseDrainRequest(): DrainRequest {
@@ -117,6 +185,731 @@ export const DrainReply = {
   },
 };
 
+function createBaseCopiesRequest(): CopiesRequest {
+  return { node: undefined, slots: [] };
+}
+
+export const CopiesRequest = {
+  encode(message: CopiesRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(10).fork()).ldelim();
+    }
+    writer.uint32(18).fork();
+    for (const v of message.slots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): CopiesRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseCopiesRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag === 16) {
+            message.slots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 18) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.slots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): CopiesRequest {
+    return {
+      node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined,
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: CopiesRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CopiesRequest>, I>>(base?: I): CopiesRequest {
+    return CopiesRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CopiesRequest>, I>>(object: I): CopiesRequest {
+    const message = createBaseCopiesRequest();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    message.slots = object.slots?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCopiesReply(): CopiesReply {
+  return { copies: [] };
+}
+
+export const CopiesReply = {
+  encode(message: CopiesReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    for (const v of message.copies) {
+      CopyState.encode(v!, writer.uint32(10).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): CopiesReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseCopiesReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.copies.push(CopyState.decode(reader, reader.uint32()));
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): CopiesReply {
+    return {
+      copies: globalThis.Array.isArray(object?.copies) ? object.copies.map((e: any) => CopyState.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: CopiesReply): unknown {
+    const obj: any = {};
+    if (message.copies?.length) {
+      obj.copies = message.copies.map((e) => CopyState.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CopiesReply>, I>>(base?: I): CopiesReply {
+    return CopiesReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CopiesReply>, I>>(object: I): CopiesReply {
+    const message = createBaseCopiesReply();
+    message.copies = object.copies?.map((e) => CopyState.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCopyState(): CopyState {
+  return { slot: 0, lastEpoch: 0, lastLsn: 0, keys: 0, bytes: 0, unusable: "", serving: false, salvaged: undefined };
+}
+
+export const CopyState = {
+  encode(message: CopyState, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.lastEpoch !== 0) {
+      writeUint64(writer.uint32(16), message.lastEpoch);
+    }
+    if (message.lastLsn !== 0) {
+      writeUint64(writer.uint32(24), message.lastLsn);
+    }
+    if (message.keys !== 0) {
+      writeUint64(writer.uint32(32), message.keys);
+    }
+    if (message.bytes !== 0) {
+      writeUint64(writer.uint32(40), message.bytes);
+    }
+    if (message.unusable !== "") {
+      writer.uint32(50).string(message.unusable);
+    }
+    if (message.serving !== false) {
+      writer.uint32(56).bool(message.serving);
+    }
+    if (message.salvaged !== undefined) {
+      SalvageReport.encode(message.salvaged, writer.uint32(66).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): CopyState {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseCopyState();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.lastEpoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.lastLsn = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.keys = readUint64(reader);
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.bytes = readUint64(reader);
+          continue;
+        case 6:
+          if (tag !== 50) {
+            break;
+          }
+
+          message.unusable = reader.string();
+          continue;
+        case 7:
+          if (tag !== 56) {
+            break;
+          }
+
+          message.serving = reader.bool();
+          continue;
+        case 8:
+          if (tag !== 66) {
+            break;
+          }
+
+          message.salvaged = SalvageReport.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): CopyState {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      lastEpoch: isSet(object.lastEpoch) ? globalThis.Number(object.lastEpoch) : 0,
+      lastLsn: isSet(object.lastLsn) ? globalThis.Number(object.lastLsn) : 0,
+      keys: isSet(object.keys) ? globalThis.Number(object.keys) : 0,
+      bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      unusable: isSet(object.unusable) ? globalThis.String(object.unusable) : "",
+      serving: isSet(object.serving) ? globalThis.Boolean(object.serving) : false,
+      salvaged: isSet(object.salvaged) ? SalvageReport.fromJSON(object.salvaged) : undefined,
+    };
+  },
+
+  toJSON(message: CopyState): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.lastEpoch !== 0) {
+      obj.lastEpoch = Math.round(message.lastEpoch);
+    }
+    if (message.lastLsn !== 0) {
+      obj.lastLsn = Math.round(message.lastLsn);
+    }
+    if (message.keys !== 0) {
+      obj.keys = Math.round(message.keys);
+    }
+    if (message.bytes !== 0) {
+      obj.bytes = Math.round(message.bytes);
+    }
+    if (message.unusable !== "") {
+      obj.unusable = message.unusable;
+    }
+    if (message.serving !== false) {
+      obj.serving = message.serving;
+    }
+    if (message.salvaged !== undefined) {
+      obj.salvaged = SalvageReport.toJSON(message.salvaged);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<CopyState>, I>>(base?: I): CopyState {
+    return CopyState.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CopyState>, I>>(object: I): CopyState {
+    const message = createBaseCopyState();
+    message.slot = object.slot ?? 0;
+    message.lastEpoch = object.lastEpoch ?? 0;
+    message.lastLsn = object.lastLsn ?? 0;
+    message.keys = object.keys ?? 0;
+    message.bytes = object.bytes ?? 0;
+    message.unusable = object.unusable ?? "";
+    message.serving = object.serving ?? false;
+    message.salvaged = (object.salvaged !== undefined && object.salvaged !== null)
+      ? SalvageReport.fromPartial(object.salvaged)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSalvageReport(): SalvageReport {
+  return { lineage: 0, lastEpoch: 0, lastLsn: 0, keysKept: 0, keysLost: 0, lost: [], unusable: "" };
+}
+
+export const SalvageReport = {
+  encode(message: SalvageReport, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.lineage !== 0) {
+      writeUint64(writer.uint32(8), message.lineage);
+    }
+    if (message.lastEpoch !== 0) {
+      writeUint64(writer.uint32(16), message.lastEpoch);
+    }
+    if (message.lastLsn !== 0) {
+      writeUint64(writer.uint32(24), message.lastLsn);
+    }
+    if (message.keysKept !== 0) {
+      writeUint64(writer.uint32(32), message.keysKept);
+    }
+    if (message.keysLost !== 0) {
+      writeUint64(writer.uint32(40), message.keysLost);
+    }
+    for (const v of message.lost) {
+      writer.uint32(50).bytes(v!);
+    }
+    if (message.unusable !== "") {
+      writer.uint32(58).string(message.unusable);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): SalvageReport {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseSalvageReport();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.lineage = readUint64(reader);
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.lastEpoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.lastLsn = readUint64(reader);
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.keysKept = readUint64(reader);
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.keysLost = readUint64(reader);
+          continue;
+        case 6:
+          if (tag !== 50) {
+            break;
+          }
+
+          message.lost.push(reader.bytes());
+          continue;
+        case 7:
+          if (tag !== 58) {
+            break;
+          }
+
+          message.unusable = reader.string();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): SalvageReport {
+    return {
+      lineage: isSet(object.lineage) ? globalThis.Number(object.lineage) : 0,
+      lastEpoch: isSet(object.lastEpoch) ? globalThis.Number(object.lastEpoch) : 0,
+      lastLsn: isSet(object.lastLsn) ? globalThis.Number(object.lastLsn) : 0,
+      keysKept: isSet(object.keysKept) ? globalThis.Number(object.keysKept) : 0,
+      keysLost: isSet(object.keysLost) ? globalThis.Number(object.keysLost) : 0,
+      lost: globalThis.Array.isArray(object?.lost) ? object.lost.map((e: any) => bytesFromBase64(e)) : [],
+      unusable: isSet(object.unusable) ? globalThis.String(object.unusable) : "",
+    };
+  },
+
+  toJSON(message: SalvageReport): unknown {
+    const obj: any = {};
+    if (message.lineage !== 0) {
+      obj.lineage = Math.round(message.lineage);
+    }
+    if (message.lastEpoch !== 0) {
+      obj.lastEpoch = Math.round(message.lastEpoch);
+    }
+    if (message.lastLsn !== 0) {
+      obj.lastLsn = Math.round(message.lastLsn);
+    }
+    if (message.keysKept !== 0) {
+      obj.keysKept = Math.round(message.keysKept);
+    }
+    if (message.keysLost !== 0) {
+      obj.keysLost = Math.round(message.keysLost);
+    }
+    if (message.lost?.length) {
+      obj.lost = message.lost.map((e) => base64FromBytes(e));
+    }
+    if (message.unusable !== "") {
+      obj.unusable = message.unusable;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<SalvageReport>, I>>(base?: I): SalvageReport {
+    return SalvageReport.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<SalvageReport>, I>>(object: I): SalvageReport {
+    const message = createBaseSalvageReport();
+    message.lineage = object.lineage ?? 0;
+    message.lastEpoch = object.lastEpoch ?? 0;
+    message.lastLsn = object.lastLsn ?? 0;
+    message.keysKept = object.keysKept ?? 0;
+    message.keysLost = object.keysLost ?? 0;
+    message.lost = object.lost?.map((e) => e) || [];
+    message.unusable = object.unusable ?? "";
+    return message;
+  },
+};
+
+function createBaseForceOwnerRequest(): ForceOwnerRequest {
+  return { slots: [], node: undefined, by: "", ownerIsDead: false, acceptEmpty: false };
+}
+
+export const ForceOwnerRequest = {
+  encode(message: ForceOwnerRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    for (const v of message.slots) {
+      ForcedSlot.encode(v!, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(18).fork()).ldelim();
+    }
+    if (message.by !== "") {
+      writer.uint32(26).string(message.by);
+    }
+    if (message.ownerIsDead !== false) {
+      writer.uint32(32).bool(message.ownerIsDead);
+    }
+    if (message.acceptEmpty !== false) {
+      writer.uint32(40).bool(message.acceptEmpty);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ForceOwnerRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseForceOwnerRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.slots.push(ForcedSlot.decode(reader, reader.uint32()));
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.by = reader.string();
+          continue;
+        case 4:
+          if (tag !== 32) {
+            break;
+          }
+
+          message.ownerIsDead = reader.bool();
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.acceptEmpty = reader.bool();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ForceOwnerRequest {
+    return {
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => ForcedSlot.fromJSON(e)) : [],
+      node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined,
+      by: isSet(object.by) ? globalThis.String(object.by) : "",
+      ownerIsDead: isSet(object.ownerIsDead) ? globalThis.Boolean(object.ownerIsDead) : false,
+      acceptEmpty: isSet(object.acceptEmpty) ? globalThis.Boolean(object.acceptEmpty) : false,
+    };
+  },
+
+  toJSON(message: ForceOwnerRequest): unknown {
+    const obj: any = {};
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => ForcedSlot.toJSON(e));
+    }
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    if (message.by !== "") {
+      obj.by = message.by;
+    }
+    if (message.ownerIsDead !== false) {
+      obj.ownerIsDead = message.ownerIsDead;
+    }
+    if (message.acceptEmpty !== false) {
+      obj.acceptEmpty = message.acceptEmpty;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForceOwnerRequest>, I>>(base?: I): ForceOwnerRequest {
+    return ForceOwnerRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForceOwnerRequest>, I>>(object: I): ForceOwnerRequest {
+    const message = createBaseForceOwnerRequest();
+    message.slots = object.slots?.map((e) => ForcedSlot.fromPartial(e)) || [];
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    message.by = object.by ?? "";
+    message.ownerIsDead = object.ownerIsDead ?? false;
+    message.acceptEmpty = object.acceptEmpty ?? false;
+    return message;
+  },
+};
+
+function createBaseForcedSlot(): ForcedSlot {
+  return { slot: 0, epoch: 0, isrSeq: 0 };
+}
+
+export const ForcedSlot = {
+  encode(message: ForcedSlot, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.slot !== 0) {
+      writer.uint32(8).uint32(message.slot);
+    }
+    if (message.epoch !== 0) {
+      writeUint64(writer.uint32(16), message.epoch);
+    }
+    if (message.isrSeq !== 0) {
+      writeUint64(writer.uint32(24), message.isrSeq);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ForcedSlot {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseForcedSlot();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.slot = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.epoch = readUint64(reader);
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.isrSeq = readUint64(reader);
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ForcedSlot {
+    return {
+      slot: isSet(object.slot) ? globalThis.Number(object.slot) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      isrSeq: isSet(object.isrSeq) ? globalThis.Number(object.isrSeq) : 0,
+    };
+  },
+
+  toJSON(message: ForcedSlot): unknown {
+    const obj: any = {};
+    if (message.slot !== 0) {
+      obj.slot = Math.round(message.slot);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.isrSeq !== 0) {
+      obj.isrSeq = Math.round(message.isrSeq);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForcedSlot>, I>>(base?: I): ForcedSlot {
+    return ForcedSlot.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForcedSlot>, I>>(object: I): ForcedSlot {
+    const message = createBaseForcedSlot();
+    message.slot = object.slot ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.isrSeq = object.isrSeq ?? 0;
+    return message;
+  },
+};
+
+function createBaseAcceptRingRequest(): AcceptRingRequest {
+  return { from: undefined };
+}
+
+export const AcceptRingRequest = {
+  encode(message: AcceptRingRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.from !== undefined) {
+      NodeRef.encode(message.from, writer.uint32(10).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): AcceptRingRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseAcceptRingRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.from = NodeRef.decode(reader, reader.uint32());
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): AcceptRingRequest {
+    return { from: isSet(object.from) ? NodeRef.fromJSON(object.from) : undefined };
+  },
+
+  toJSON(message: AcceptRingRequest): unknown {
+    const obj: any = {};
+    if (message.from !== undefined) {
+      obj.from = NodeRef.toJSON(message.from);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AcceptRingRequest>, I>>(base?: I): AcceptRingRequest {
+    return AcceptRingRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AcceptRingRequest>, I>>(object: I): AcceptRingRequest {
+    const message = createBaseAcceptRingRequest();
+    message.from = (object.from !== undefined && object.from !== null) ? NodeRef.fromPartial(object.from) : undefined;
+    return message;
+  },
+};
+
 /** What an operator asks of a server. Refused (REFUSED) with the reason where it cannot be done. */
 export type AdminDefinition = typeof AdminDefinition;
 export const AdminDefinition = {
@@ -132,8 +925,66 @@ export const AdminDefinition = {
       responseStream: false,
       options: {},
     },
+    /** To a data node or standby: what it has of these slots. */
+    copies: {
+      name: "Copies",
+      requestType: CopiesRequest,
+      requestStream: false,
+      responseType: CopiesReply,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * To the active master: slots of which no complete copy is alive go to a node that may lack acknowledged writes; or a
+     * damaged copy that is the only one is used without what cannot be read of it. Answered with the ring that says so.
+     */
+    forceOwner: {
+      name: "ForceOwner",
+      requestType: ForceOwnerRequest,
+      requestStream: false,
+      responseType: Ring,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * To the master that writes nothing because the coordinator's ring is not the one that the nodes know: the nodes' is to
+     * be the cluster's.
+     */
+    acceptRing: {
+      name: "AcceptRing",
+      requestType: AcceptRingRequest,
+      requestStream: false,
+      responseType: Ring,
+      responseStream: false,
+      options: {},
+    },
   },
 } as const;
+
+function bytesFromBase64(b64: string): Uint8Array {
+  if ((globalThis as any).Buffer) {
+    return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+  } else {
+    const bin = globalThis.atob(b64);
+    const arr = new Uint8Array(bin.length);
+    for (let i = 0; i < bin.length; ++i) {
+      arr[i] = bin.charCodeAt(i);
+    }
+    return arr;
+  }
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return globalThis.Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -147,6 +998,21 @@ type DeepPartial<T> = T extends Builtin ? T
 type KeysOfUnion<T> = T extends T ? keyof T : never;
 type Exact<P, I extends P> = P extends Builtin ? P
   : P & { [K in keyof P]: Exact<P[K], I[K]> } & { [K in Exclude<keyof I, KeysOfUnion<P>>]: never };
+
+function longToNumber(long: Long): number {
+  if (long.gt(globalThis.Number.MAX_SAFE_INTEGER)) {
+    throw new globalThis.Error("Value is larger than Number.MAX_SAFE_INTEGER");
+  }
+  if (long.lt(globalThis.Number.MIN_SAFE_INTEGER)) {
+    throw new globalThis.Error("Value is smaller than Number.MIN_SAFE_INTEGER");
+  }
+  return long.toNumber();
+}
+
+if (_m0.util.Long !== Long) {
+  _m0.util.Long = Long as any;
+  _m0.configure();
+}
 
 function isSet(value: any): boolean {
   return value !== null && value !== undefined;

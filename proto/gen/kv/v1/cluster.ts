@@ -72,6 +72,21 @@ export interface InspectReply {
   ringVersion: number;
   /** Slots that it owns in the ring that it knows and does not serve, and is not about to. */
   notServed: number[];
+  /** Of the newest ring that it has ever taken; empty as long as there is none. */
+  ringNonce: string;
+  /** And the cluster that it is of. */
+  clusterId: string;
+}
+
+export interface GiveUpRequest {
+  /** The process that is meant. */
+  node: NodeRef | undefined;
+  slots: number[];
+  /** Of each slot the epoch that its next owner gets. */
+  epochs: number[];
+}
+
+export interface GiveUpReply {
 }
 
 /** Applied only if the slot's epoch and isr_seq are exactly these. */
@@ -335,7 +350,7 @@ export const InspectRequest = {
 };
 
 function createBaseInspectReply(): InspectReply {
-  return { stuck: false, unusable: [], ringVersion: 0, notServed: [] };
+  return { stuck: false, unusable: [], ringVersion: 0, notServed: [], ringNonce: "", clusterId: "" };
 }
 
 export const InspectReply = {
@@ -356,6 +371,12 @@ export const InspectReply = {
       writer.uint32(v);
     }
     writer.ldelim();
+    if (message.ringNonce !== "") {
+      writer.uint32(82).string(message.ringNonce);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(90).string(message.clusterId);
+    }
     return writer;
   },
 
@@ -414,6 +435,20 @@ export const InspectReply = {
           }
 
           break;
+        case 10:
+          if (tag !== 82) {
+            break;
+          }
+
+          message.ringNonce = reader.string();
+          continue;
+        case 11:
+          if (tag !== 90) {
+            break;
+          }
+
+          message.clusterId = reader.string();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -431,6 +466,8 @@ export const InspectReply = {
       notServed: globalThis.Array.isArray(object?.notServed)
         ? object.notServed.map((e: any) => globalThis.Number(e))
         : [],
+      ringNonce: isSet(object.ringNonce) ? globalThis.String(object.ringNonce) : "",
+      clusterId: isSet(object.clusterId) ? globalThis.String(object.clusterId) : "",
     };
   },
 
@@ -448,6 +485,12 @@ export const InspectReply = {
     if (message.notServed?.length) {
       obj.notServed = message.notServed.map((e) => Math.round(e));
     }
+    if (message.ringNonce !== "") {
+      obj.ringNonce = message.ringNonce;
+    }
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
     return obj;
   },
 
@@ -460,6 +503,164 @@ export const InspectReply = {
     message.unusable = object.unusable?.map((e) => e) || [];
     message.ringVersion = object.ringVersion ?? 0;
     message.notServed = object.notServed?.map((e) => e) || [];
+    message.ringNonce = object.ringNonce ?? "";
+    message.clusterId = object.clusterId ?? "";
+    return message;
+  },
+};
+
+function createBaseGiveUpRequest(): GiveUpRequest {
+  return { node: undefined, slots: [], epochs: [] };
+}
+
+export const GiveUpRequest = {
+  encode(message: GiveUpRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.node !== undefined) {
+      NodeRef.encode(message.node, writer.uint32(10).fork()).ldelim();
+    }
+    writer.uint32(18).fork();
+    for (const v of message.slots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    writer.uint32(26).fork();
+    for (const v of message.epochs) {
+      writeUint64(writer, v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): GiveUpRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseGiveUpRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.node = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag === 16) {
+            message.slots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 18) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.slots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 3:
+          if (tag === 24) {
+            message.epochs.push(readUint64(reader));
+
+            continue;
+          }
+
+          if (tag === 26) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.epochs.push(readUint64(reader));
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): GiveUpRequest {
+    return {
+      node: isSet(object.node) ? NodeRef.fromJSON(object.node) : undefined,
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
+      epochs: globalThis.Array.isArray(object?.epochs) ? object.epochs.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: GiveUpRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = NodeRef.toJSON(message.node);
+    }
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => Math.round(e));
+    }
+    if (message.epochs?.length) {
+      obj.epochs = message.epochs.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GiveUpRequest>, I>>(base?: I): GiveUpRequest {
+    return GiveUpRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GiveUpRequest>, I>>(object: I): GiveUpRequest {
+    const message = createBaseGiveUpRequest();
+    message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    message.slots = object.slots?.map((e) => e) || [];
+    message.epochs = object.epochs?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGiveUpReply(): GiveUpReply {
+  return {};
+}
+
+export const GiveUpReply = {
+  encode(_: GiveUpReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): GiveUpReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseGiveUpReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(_: any): GiveUpReply {
+    return {};
+  },
+
+  toJSON(_: GiveUpReply): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<GiveUpReply>, I>>(base?: I): GiveUpReply {
+    return GiveUpReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<GiveUpReply>, I>>(_: I): GiveUpReply {
+    const message = createBaseGiveUpReply();
     return message;
   },
 };
@@ -2239,6 +2440,15 @@ export const ClusterDefinition = {
       requestType: InspectRequest,
       requestStream: false,
       responseType: InspectReply,
+      responseStream: false,
+      options: {},
+    },
+    /** Master to an owner that is to be replaced by force: answer nothing for the slots any more. */
+    giveUp: {
+      name: "GiveUp",
+      requestType: GiveUpRequest,
+      requestStream: false,
+      responseType: GiveUpReply,
       responseStream: false,
       options: {},
     },

@@ -364,6 +364,8 @@ export interface SlotStatus {
   serving: boolean;
   /** Why it is not served, where it is not. */
   reason: string;
+  /** Its copy is damaged. */
+  damaged: boolean;
 }
 
 /** Whole copies of slots on their way to another node. */
@@ -420,6 +422,8 @@ export interface StatusReply {
   masters: string[];
   /** Found by this node as the owner, in the last 24 hours. */
   mismatches: MismatchStatus[];
+  /** Of a master: why it writes no ring although it holds the lock; empty: it does not hold it, or it writes. */
+  halted: string;
 }
 
 function createBaseErrorDetail(): ErrorDetail {
@@ -2342,7 +2346,17 @@ export const StatusRequest = {
 };
 
 function createBaseSlotStatus(): SlotStatus {
-  return { slot: 0, epoch: 0, lastLsn: 0, committedLsn: 0, keys: 0, bytes: 0, serving: false, reason: "" };
+  return {
+    slot: 0,
+    epoch: 0,
+    lastLsn: 0,
+    committedLsn: 0,
+    keys: 0,
+    bytes: 0,
+    serving: false,
+    reason: "",
+    damaged: false,
+  };
 }
 
 export const SlotStatus = {
@@ -2370,6 +2384,9 @@ export const SlotStatus = {
     }
     if (message.reason !== "") {
       writer.uint32(66).string(message.reason);
+    }
+    if (message.damaged !== false) {
+      writer.uint32(96).bool(message.damaged);
     }
     return writer;
   },
@@ -2437,6 +2454,13 @@ export const SlotStatus = {
 
           message.reason = reader.string();
           continue;
+        case 12:
+          if (tag !== 96) {
+            break;
+          }
+
+          message.damaged = reader.bool();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -2456,6 +2480,7 @@ export const SlotStatus = {
       bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
       serving: isSet(object.serving) ? globalThis.Boolean(object.serving) : false,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      damaged: isSet(object.damaged) ? globalThis.Boolean(object.damaged) : false,
     };
   },
 
@@ -2485,6 +2510,9 @@ export const SlotStatus = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.damaged !== false) {
+      obj.damaged = message.damaged;
+    }
     return obj;
   },
 
@@ -2501,6 +2529,7 @@ export const SlotStatus = {
     message.bytes = object.bytes ?? 0;
     message.serving = object.serving ?? false;
     message.reason = object.reason ?? "";
+    message.damaged = object.damaged ?? false;
     return message;
   },
 };
@@ -2866,6 +2895,7 @@ function createBaseStatusReply(): StatusReply {
     transferBytesPerSecond: 0,
     masters: [],
     mismatches: [],
+    halted: "",
   };
 }
 
@@ -2915,6 +2945,9 @@ export const StatusReply = {
     }
     for (const v of message.mismatches) {
       MismatchStatus.encode(v!, writer.uint32(122).fork()).ldelim();
+    }
+    if (message.halted !== "") {
+      writer.uint32(162).string(message.halted);
     }
     return writer;
   },
@@ -3031,6 +3064,13 @@ export const StatusReply = {
 
           message.mismatches.push(MismatchStatus.decode(reader, reader.uint32()));
           continue;
+        case 20:
+          if (tag !== 162) {
+            break;
+          }
+
+          message.halted = reader.string();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -3063,6 +3103,7 @@ export const StatusReply = {
       mismatches: globalThis.Array.isArray(object?.mismatches)
         ? object.mismatches.map((e: any) => MismatchStatus.fromJSON(e))
         : [],
+      halted: isSet(object.halted) ? globalThis.String(object.halted) : "",
     };
   },
 
@@ -3113,6 +3154,9 @@ export const StatusReply = {
     if (message.mismatches?.length) {
       obj.mismatches = message.mismatches.map((e) => MismatchStatus.toJSON(e));
     }
+    if (message.halted !== "") {
+      obj.halted = message.halted;
+    }
     return obj;
   },
 
@@ -3136,6 +3180,7 @@ export const StatusReply = {
     message.transferBytesPerSecond = object.transferBytesPerSecond ?? 0;
     message.masters = object.masters?.map((e) => e) || [];
     message.mismatches = object.mismatches?.map((e) => MismatchStatus.fromPartial(e)) || [];
+    message.halted = object.halted ?? "";
     return message;
   },
 };

@@ -49,6 +49,27 @@ export interface SlotRun {
   isr: NodeRef[];
   /** Rises at each change of isr and at each change of owner. */
   isrSeq: number;
+  /**
+   * The epoch in which an operator last forced an owner on the slots, 0 for never: a copy whose log ends in an earlier
+   * epoch is of another history, and is never merged with the owner's.
+   */
+  lineage: number;
+}
+
+/** An operator gave slots to a node that was not known to hold every acknowledged write. */
+export interface ForcedOwner {
+  /** Ascending. */
+  slots: number[];
+  /** Who owned them. The same as `to` where a damaged copy was salvaged. */
+  from: NodeRef | undefined;
+  to:
+    | NodeRef
+    | undefined;
+  /** Who did it, as the client told, and when, in milliseconds since 1970 by the master's clock. */
+  by: string;
+  atMs: number;
+  /** The version of the ring that said so first. */
+  ringVersion: number;
 }
 
 /** Settings that can never change once a cluster has been created. */
@@ -85,6 +106,8 @@ export interface Ring {
   replicas: number;
   /** For how long a follower's promise not to serve holds, in milliseconds. Never changes. */
   promiseMs: number;
+  /** What operators forced, the newest last; the oldest are dropped. */
+  forced: ForcedOwner[];
 }
 
 function createBaseNodeRef(): NodeRef {
@@ -340,7 +363,7 @@ export const RingStandby = {
 };
 
 function createBaseSlotRun(): SlotRun {
-  return { first: 0, last: 0, owner: undefined, epoch: 0, isr: [], isrSeq: 0 };
+  return { first: 0, last: 0, owner: undefined, epoch: 0, isr: [], isrSeq: 0, lineage: 0 };
 }
 
 export const SlotRun = {
@@ -362,6 +385,9 @@ export const SlotRun = {
     }
     if (message.isrSeq !== 0) {
       writeUint64(writer.uint32(48), message.isrSeq);
+    }
+    if (message.lineage !== 0) {
+      writeUint64(writer.uint32(80), message.lineage);
     }
     return writer;
   },
@@ -415,6 +441,13 @@ export const SlotRun = {
 
           message.isrSeq = readUint64(reader);
           continue;
+        case 10:
+          if (tag !== 80) {
+            break;
+          }
+
+          message.lineage = readUint64(reader);
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -432,6 +465,7 @@ export const SlotRun = {
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       isr: globalThis.Array.isArray(object?.isr) ? object.isr.map((e: any) => NodeRef.fromJSON(e)) : [],
       isrSeq: isSet(object.isrSeq) ? globalThis.Number(object.isrSeq) : 0,
+      lineage: isSet(object.lineage) ? globalThis.Number(object.lineage) : 0,
     };
   },
 
@@ -455,6 +489,9 @@ export const SlotRun = {
     if (message.isrSeq !== 0) {
       obj.isrSeq = Math.round(message.isrSeq);
     }
+    if (message.lineage !== 0) {
+      obj.lineage = Math.round(message.lineage);
+    }
     return obj;
   },
 
@@ -471,6 +508,153 @@ export const SlotRun = {
     message.epoch = object.epoch ?? 0;
     message.isr = object.isr?.map((e) => NodeRef.fromPartial(e)) || [];
     message.isrSeq = object.isrSeq ?? 0;
+    message.lineage = object.lineage ?? 0;
+    return message;
+  },
+};
+
+function createBaseForcedOwner(): ForcedOwner {
+  return { slots: [], from: undefined, to: undefined, by: "", atMs: 0, ringVersion: 0 };
+}
+
+export const ForcedOwner = {
+  encode(message: ForcedOwner, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    writer.uint32(10).fork();
+    for (const v of message.slots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    if (message.from !== undefined) {
+      NodeRef.encode(message.from, writer.uint32(18).fork()).ldelim();
+    }
+    if (message.to !== undefined) {
+      NodeRef.encode(message.to, writer.uint32(26).fork()).ldelim();
+    }
+    if (message.by !== "") {
+      writer.uint32(34).string(message.by);
+    }
+    if (message.atMs !== 0) {
+      writeUint64(writer.uint32(40), message.atMs);
+    }
+    if (message.ringVersion !== 0) {
+      writeUint64(writer.uint32(48), message.ringVersion);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): ForcedOwner {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseForcedOwner();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag === 8) {
+            message.slots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 10) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.slots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.from = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.to = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 4:
+          if (tag !== 34) {
+            break;
+          }
+
+          message.by = reader.string();
+          continue;
+        case 5:
+          if (tag !== 40) {
+            break;
+          }
+
+          message.atMs = readUint64(reader);
+          continue;
+        case 6:
+          if (tag !== 48) {
+            break;
+          }
+
+          message.ringVersion = readUint64(reader);
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): ForcedOwner {
+    return {
+      slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [],
+      from: isSet(object.from) ? NodeRef.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? NodeRef.fromJSON(object.to) : undefined,
+      by: isSet(object.by) ? globalThis.String(object.by) : "",
+      atMs: isSet(object.atMs) ? globalThis.Number(object.atMs) : 0,
+      ringVersion: isSet(object.ringVersion) ? globalThis.Number(object.ringVersion) : 0,
+    };
+  },
+
+  toJSON(message: ForcedOwner): unknown {
+    const obj: any = {};
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => Math.round(e));
+    }
+    if (message.from !== undefined) {
+      obj.from = NodeRef.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = NodeRef.toJSON(message.to);
+    }
+    if (message.by !== "") {
+      obj.by = message.by;
+    }
+    if (message.atMs !== 0) {
+      obj.atMs = Math.round(message.atMs);
+    }
+    if (message.ringVersion !== 0) {
+      obj.ringVersion = Math.round(message.ringVersion);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ForcedOwner>, I>>(base?: I): ForcedOwner {
+    return ForcedOwner.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ForcedOwner>, I>>(object: I): ForcedOwner {
+    const message = createBaseForcedOwner();
+    message.slots = object.slots?.map((e) => e) || [];
+    message.from = (object.from !== undefined && object.from !== null) ? NodeRef.fromPartial(object.from) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? NodeRef.fromPartial(object.to) : undefined;
+    message.by = object.by ?? "";
+    message.atMs = object.atMs ?? 0;
+    message.ringVersion = object.ringVersion ?? 0;
     return message;
   },
 };
@@ -577,6 +761,7 @@ function createBaseRing(): Ring {
     standbys: [],
     replicas: 0,
     promiseMs: 0,
+    forced: [],
   };
 }
 
@@ -614,6 +799,9 @@ export const Ring = {
     }
     if (message.promiseMs !== 0) {
       writer.uint32(88).uint32(message.promiseMs);
+    }
+    for (const v of message.forced) {
+      ForcedOwner.encode(v!, writer.uint32(122).fork()).ldelim();
     }
     return writer;
   },
@@ -702,6 +890,13 @@ export const Ring = {
 
           message.promiseMs = reader.uint32();
           continue;
+        case 15:
+          if (tag !== 122) {
+            break;
+          }
+
+          message.forced.push(ForcedOwner.decode(reader, reader.uint32()));
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -726,6 +921,7 @@ export const Ring = {
         : [],
       replicas: isSet(object.replicas) ? globalThis.Number(object.replicas) : 0,
       promiseMs: isSet(object.promiseMs) ? globalThis.Number(object.promiseMs) : 0,
+      forced: globalThis.Array.isArray(object?.forced) ? object.forced.map((e: any) => ForcedOwner.fromJSON(e)) : [],
     };
   },
 
@@ -764,6 +960,9 @@ export const Ring = {
     if (message.promiseMs !== 0) {
       obj.promiseMs = Math.round(message.promiseMs);
     }
+    if (message.forced?.length) {
+      obj.forced = message.forced.map((e) => ForcedOwner.toJSON(e));
+    }
     return obj;
   },
 
@@ -785,6 +984,7 @@ export const Ring = {
     message.standbys = object.standbys?.map((e) => RingStandby.fromPartial(e)) || [];
     message.replicas = object.replicas ?? 0;
     message.promiseMs = object.promiseMs ?? 0;
+    message.forced = object.forced?.map((e) => ForcedOwner.fromPartial(e)) || [];
     return message;
   },
 };
