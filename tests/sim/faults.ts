@@ -4,6 +4,7 @@ import { DISK_FAULTS } from "./faults/disk.ts";
 import type { Fault } from "./faults/fault.ts";
 import { MEMBERSHIP_FAULTS } from "./faults/membership.ts";
 import { NETWORK_FAULTS } from "./faults/network.ts";
+import { OPERATOR_FAULTS } from "./faults/operator.ts";
 import { PROCESS_FAULTS } from "./faults/process.ts";
 
 /** All kinds of trouble that a run may have. */
@@ -14,4 +15,5 @@ export const FAULTS: readonly Fault[] = [
   ...DISK_FAULTS,
   ...MEMBERSHIP_FAULTS,
   ...AIMED_FAULTS,
+  ...OPERATOR_FAULTS,
 ];

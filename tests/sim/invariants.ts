@@ -56,7 +56,11 @@ export class Invariants {
     this.#copies = slots.map(() => new Map<string, Copy>());
     this.#answering = slots.map(() => undefined);
     rings.onChange = (changed) => {
-      for (const slot of changed) this.#checkMembers(slot);
+      for (const slot of changed) {
+        const lineage = rings.ring?.slots[slot]?.lineage ?? 0;
+        if (lineage !== this.truth(slot).lineage) this.truth(slot).forced(lineage);
+        this.#checkMembers(slot);
+      }
     };
   }
 
@@ -104,6 +108,11 @@ export class Invariants {
     for (let slot = 0; slot < this.options.msn; slot++) this.#copy(slot, id).unusable = true;
   }
 
+  /** Whether the node's copy of the slot was last seen to be of no use. */
+  isDamaged(slot: number, nodeId: string): boolean {
+    return this.#copies[slot]!.get(nodeId)?.unusable ?? false;
+  }
+
   /** Whether the slot has a member in sync, other than `without`, whose copy is good as far as is known. */
   hasCopy(slot: number, without?: string): boolean {
     const isr = this.rings.ring?.slots[slot]?.isr ?? [];
@@ -113,6 +122,7 @@ export class Invariants {
   /** A client was told of this version; `written`: as the result of its own write. */
   acknowledged(slot: number, lsn: number, written: boolean): void {
     const truth = this.truth(slot);
+    if (truth.isVoid(lsn)) return;
     const problem = written && truth.thin.has(lsn)
       ? "was acknowledged with fewer members in sync than minInSync"
       : lsn > truth.committed

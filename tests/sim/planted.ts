@@ -251,8 +251,9 @@ export const PLANTED: readonly Planted[] = [
     replace: 'return { kind: "snapshot", since: position.committedLsn };\n  }',
     also: [{
       file: "core/replication/replicas.ts",
-      find: 'return listed ? "the ring lists its copy as in sync" : undefined;',
-      replace: "return undefined;",
+      find:
+        'if (isr.some((ref) => sameRef(ref, this.parts.self))) return "the ring lists its copy as in sync";',
+      replace: "void isr;",
     }],
     why: "a member in sync is emptied",
   },
@@ -323,8 +324,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "the ring written without comparing its version",
     file: "core/cluster/ring_writer.ts",
-    find: "version: read.nodeVersion },",
-    replace: "version: undefined as unknown as number },",
+    find: "data: ringToJson(ring), version: read.nodeVersion },",
+    replace: "data: ringToJson(ring), version: undefined as unknown as number },",
     why: "a decision on an old ring undoes what was written since",
   },
   {
@@ -352,8 +353,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a hand-over in the same epoch",
     file: "core/cluster/decide/proposals.ts",
-    find: "return { owner: heir.ref, epoch: epoch + 1,",
-    replace: "return { owner: heir.ref, epoch,",
+    find: "owner: heir.ref, epoch: epoch + 1,",
+    replace: "owner: heir.ref, epoch,",
     why: "two owners of one slot, of which nobody can say which is the later one",
   },
   {
@@ -383,5 +384,12 @@ export const PLANTED: readonly Planted[] = [
     find: "  slot.sessions.replace(sessionsFromBytes(begin.value));\n",
     replace: "",
     why: "the copies are not the same, and a retry at a new owner is executed again",
+  },
+  {
+    name: "an owner by force begins without its epoch",
+    file: "core/cluster/slot_table.ts",
+    find: "if (replicas.accept(slot, epoch)) void this.salvages.begin(slot, lineage);",
+    replace: "void this.salvages.begin(slot, lineage);",
+    why: "it would still listen to owners of earlier epochs, while its log is of a later one",
   },
 ];

@@ -1,7 +1,15 @@
 import type { Cluster } from "../cluster.ts";
 import type { SeededRandom } from "../world/random.ts";
 
-export type FaultGroup = "network" | "process" | "coordinator" | "disk" | "membership" | "clock" | "aimed";
+export type FaultGroup =
+  | "network"
+  | "process"
+  | "coordinator"
+  | "disk"
+  | "membership"
+  | "clock"
+  | "operator"
+  | "aimed";
 
 /** Ends trouble that lasts. */
 export type End = () => void;

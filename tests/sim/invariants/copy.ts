@@ -12,7 +12,7 @@ export class Copy {
   /** Damaged, or a snapshot that is only partly there: nothing is expected of it. */
   unusable = false;
   incomplete = false;
-  /** By LSN, above the committed ones at least. */
+  /** By place of the LSN in its lineage, above the committed ones at least. */
   readonly epochs: (number | undefined)[] = [0];
   /** What it was at `lastLsn`: another object there is another record. */
   lastRecord: LogRecord | undefined;
@@ -39,6 +39,14 @@ export class Copy {
       log.committedLsn === this.committedLsn && log.lastEpoch === this.lastEpoch &&
       incarnation === this.incarnation && highestEpoch === this.highestEpoch &&
       isUnusable(log) === this.unusable && (log.incomplete ?? false) === this.incomplete;
+  }
+
+  /** The log goes on in another lineage: nothing that was seen of it says anything about what is there now. */
+  jumped({ committedLsn }: LogView): void {
+    this.lastLsn = this.durableLsn = this.committedLsn = committedLsn - 1;
+    this.lastEpoch = 0;
+    this.lastRecord = undefined;
+    this.epochs.length = 0;
   }
 
   take(incarnation: number, { log, highestEpoch }: ReplicaView): void {

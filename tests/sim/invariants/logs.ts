@@ -1,7 +1,7 @@
 import type { NodeRef, SlotEntry } from "../../../core/ring/ring.ts";
 import { RecordKind } from "../../../core/storage/record.ts";
 import { type Copy, isUnusable } from "./copy.ts";
-import type { SlotTruth } from "./truth.ts";
+import { placeInLineage, type SlotTruth } from "./truth.ts";
 import type { LogView, ReplicaView } from "./view.ts";
 
 /** What the checks of one copy need besides it. */
@@ -12,6 +12,9 @@ export interface CopyContext {
   readonly violated: (what: string) => void;
   readonly count: (what: string) => void;
 }
+
+/** No log gets so far ahead by writes. */
+const JUMP_LSNS = 100_000_000;
 
 /**
  * Compares a copy with what was last seen of it and with all other copies, and takes note of it. `dying`: in the middle
@@ -25,15 +28,21 @@ export function checkLog(
   dying: boolean,
 ): void {
   const { log } = view;
+  const { lineage } = context.truth;
+  if (lineage > 0 && !isUnusable(log) && log.committedLsn - copy.committedLsn > JUMP_LSNS) {
+    context.count("copy of another lineage");
+    copy.jumped(log);
+  }
   if (copy.incarnation !== self.incarnation) checkRestart(copy, log, context);
   else checkEpochs(copy, view, context);
   if (!isUnusable(log)) {
     readTail(copy, log, context);
-    readCommits(copy, view, context, dying);
+    // What the copy has of an earlier lineage is not comparable any more.
+    if ((log.committedEpoch ?? 0) >= lineage) readCommits(copy, view, context, dying);
   }
   checkListed(copy, log, context);
   copy.take(self.incarnation, view);
-  copy.epochs.length = Math.min(copy.epochs.length, log.lastLsn + 1);
+  copy.epochs.length = Math.min(copy.epochs.length, placeInLineage(log.lastLsn) + 1);
 }
 
 /** What was reported as durable is there after a restart, but for what is known to be damaged. */
@@ -45,7 +54,7 @@ function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext
   if (log.durableLsn < copy.durableLsn) {
     violated(`restarted with the log durable through ${log.durableLsn}, before through ${copy.durableLsn}`);
   }
-  const durableEpoch = copy.epochs[copy.durableLsn];
+  const durableEpoch = copy.epochs[placeInLineage(copy.durableLsn)];
   const found = log.tail[copy.durableLsn - log.committedLsn - 1]?.epoch;
   if (found !== undefined && durableEpoch !== undefined && found !== durableEpoch) {
     violated(`restarted with epoch ${found} at lsn ${copy.durableLsn}, before it was ${durableEpoch}`);
@@ -76,19 +85,21 @@ function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyCont
   const same = copy.lastLsn <= committedLsn || tail[copy.lastLsn - committedLsn - 1] === copy.lastRecord;
   if (!same) {
     for (let lsn = copy.durableLsn + 1; lsn <= copy.lastLsn; lsn++) {
-      truth.withdraw(lsn, epochs[lsn], copy.nodeId);
+      truth.withdraw(lsn, epochs[placeInLineage(lsn)], copy.nodeId);
     }
   }
   const from = same ? Math.max(copy.lastLsn, committedLsn) + 1 : committedLsn + 1;
   for (let lsn = from; lsn <= lastLsn; lsn++) {
     const record = tail[lsn - committedLsn - 1]!;
-    const previous = tail[lsn - committedLsn - 2]?.epoch ?? log.committedEpoch ?? truth.epochs[lsn - 1];
-    if (epochs[lsn] !== undefined && lsn <= copy.lastLsn && epochs[lsn] !== record.epoch) {
+    const previous = tail[lsn - committedLsn - 2]?.epoch ?? log.committedEpoch ??
+      truth.epochs[placeInLineage(lsn - 1)];
+    const place = placeInLineage(lsn);
+    if (epochs[place] !== undefined && lsn <= copy.lastLsn && epochs[place] !== record.epoch) {
       count("log parted from another and was brought back");
     }
     const problem = truth.sees(record, previous, copy.nodeId);
     if (problem !== undefined) violated(`the record (epoch ${record.epoch}, lsn ${lsn}) ${problem}`);
-    epochs[lsn] = record.epoch;
+    epochs[place] = record.epoch;
     if (record.kind === RecordKind.Note) count("retry that changed nothing was logged");
     if (record.kind === RecordKind.Forget) count("client forgotten");
   }
@@ -98,20 +109,26 @@ function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyCont
 function readCommits(
   copy: Copy,
   { log, owner }: ReplicaView,
-  { truth, violated }: CopyContext,
+  { truth, entry, violated }: CopyContext,
   dying: boolean,
 ): void {
   const { committedLsn, committedEpoch, digest } = log;
   if (committedLsn === copy.committedLsn && copy.incarnation !== 0) return;
   const { epochs } = copy;
   // A log that was cut, continued and committed within one event shows only where it stands now.
-  const known = committedEpoch === undefined || epochs[committedLsn] === committedEpoch;
-  if (committedEpoch !== undefined) epochs[committedLsn] = committedEpoch;
+  const known = committedEpoch === undefined || epochs[placeInLineage(committedLsn)] === committedEpoch;
+  if (committedEpoch !== undefined) epochs[placeInLineage(committedLsn)] = committedEpoch;
   for (let lsn = copy.committedLsn + 1; lsn <= committedLsn; lsn++) {
-    const problem = truth.commits(lsn, known || lsn === committedLsn ? epochs[lsn] : undefined);
+    const problem = truth.commits(
+      lsn,
+      known || lsn === committedLsn ? epochs[placeInLineage(lsn)] : undefined,
+    );
     if (problem !== undefined) violated(`the committed record at lsn ${lsn} ${problem}`);
   }
-  if (owner !== undefined || copy.ownEpoch > 0) truth.committed = Math.max(truth.committed, committedLsn);
+  // A copy that becomes the first state of a lineage is committed before its owner begins.
+  const isOwner = owner !== undefined || copy.ownEpoch > 0 ||
+    (truth.lineage > 0 && entry()?.owner?.id === copy.nodeId);
+  if (isOwner) truth.committed = Math.max(truth.committed, committedLsn);
   else if (committedLsn > truth.committed) {
     violated(`committed through lsn ${committedLsn}, the owners only through ${truth.committed}`);
   }
@@ -123,7 +140,11 @@ function readCommits(
 /** Invariants 3 and 12: a member in sync keeps its copy, and has on its disk all that was acknowledged. */
 function checkListed(copy: Copy, log: LogView, { truth, entry, violated }: CopyContext): void {
   if (!entry()?.isr.some(({ id }) => id === copy.nodeId) || log.damage !== undefined) return;
-  if (log.incomplete) violated("its copy is only partly there while the ring lists it as in sync");
+  // One that an owner was forced on becomes the first state of its lineage by a snapshot of itself.
+  const isBecoming = (log.committedEpoch ?? 0) < truth.lineage;
+  if (log.incomplete && !isBecoming) {
+    violated("its copy is only partly there while the ring lists it as in sync");
+  }
   if (log.durableLsn < truth.acknowledged) {
     violated(
       `in sync by the ring, but durable through ${log.durableLsn} only; ${truth.acknowledged} was acknowledged`,

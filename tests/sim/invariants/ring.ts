@@ -68,6 +68,10 @@ export class RingTruth {
       const came = now.isr.some(({ id }) => !old.isr.some((ref) => ref.id === id));
       if (old.owner !== undefined && left) count("member left the in-sync set");
       if (old.owner !== undefined && came) count("member entered the in-sync set");
+      if (now.lineage !== old.lineage) {
+        count(now.owner?.id === old.owner?.id ? "copy salvaged" : "owner forced");
+        continue;
+      }
       if (old.owner === undefined || sameRef(old.owner, now.owner)) continue;
       if (old.owner.id === now.owner?.id) count("node relisted");
       else if (now.isr.some((ref) => sameRef(ref, old.owner))) count("hand-over");
@@ -126,6 +130,10 @@ function slotProblems(slot: number, before: SlotEntry, after: SlotEntry): string
   const problems: string[] = [];
   if (after.epoch < before.epoch) {
     problems.push(`epoch of slot ${slot} fell from ${before.epoch} to ${after.epoch}`);
+  }
+  const [lineageBefore, lineage] = [before.lineage ?? 0, after.lineage ?? 0];
+  if (lineage !== lineageBefore && lineage !== before.epoch + 1) {
+    problems.push(`lineage of slot ${slot} went from ${lineageBefore} to ${lineage}`);
   }
   if (after.isrSeq < before.isrSeq) problems.push(`isrSeq of slot ${slot} fell`);
   const sameOwner = sameRef(before.owner, after.owner);

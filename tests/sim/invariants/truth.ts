@@ -13,15 +13,25 @@ export interface Seen {
   readonly write: string;
 }
 
-/** What is known of a slot over all nodes and the whole run. */
+/** By how much the LSNs of one lineage go on above those of the one before. */
+const LINEAGE_LSNS = 1_000_000_000;
+
+/** Place of the LSN among those of its lineage. */
+export function placeInLineage(lsn: number): number {
+  return lsn % LINEAGE_LSNS;
+}
+
+/** What is known of a slot over all nodes and the whole run; of its present lineage, where there are several. */
 export class SlotTruth {
+  /** The epoch in which an operator last forced an owner on it. */
+  lineage = 0;
   /** The highest LSN that a client was told of: it must never be lost. */
   acknowledged = 0;
   /** The highest LSN that an owner committed. */
   committed = 0;
-  /** By LSN: the epoch of the committed record; undefined where nobody could look. */
+  /** By place of the LSN: the epoch of the committed record; undefined where nobody could look. */
   readonly epochs: (number | undefined)[] = [0];
-  /** By LSN: the digest of the state that the committed records through it make. */
+  /** By place of the LSN: the digest of the state that the committed records through it make. */
   readonly digests: (number | undefined)[] = [];
   /** LSNs committed while fewer members than `minInSync` were in sync: they must not be acknowledged. */
   readonly thin = new Set<number>();
@@ -29,6 +39,20 @@ export class SlotTruth {
   readonly appenders = new Map<number, NodeRef>();
   readonly #seen = new Map<number, Seen>();
   readonly #writes = new Map<string, number>();
+
+  /** An operator forced an owner on the slot: what was promised before is void. */
+  forced(lineage: number): void {
+    this.lineage = lineage;
+    this.acknowledged = this.committed = 0;
+    this.epochs.length = this.digests.length = 0;
+    this.thin.clear();
+    this.#writes.clear();
+  }
+
+  /** Whether the LSN was given in an earlier lineage. */
+  isVoid(lsn: number): boolean {
+    return lsn < this.lineage * LINEAGE_LSNS;
+  }
 
   /**
    * Notes a record of some log. Two records of the same (lsn, epoch) must be equal, and so must those before them: by
@@ -58,12 +82,13 @@ export class SlotTruth {
 
   /** Notes that the record is committed; returns what is wrong. `epoch` undefined: nobody could look. */
   commits(lsn: number, epoch: number | undefined): string | undefined {
-    const known = this.epochs[lsn];
+    const place = placeInLineage(lsn);
+    const known = this.epochs[place];
     if (epoch === undefined) return undefined;
     if (known !== undefined) {
       return known === epoch ? undefined : `is of epoch ${epoch}, but what was committed there of ${known}`;
     }
-    this.epochs[lsn] = epoch;
+    this.epochs[place] = epoch;
     const write = this.#seen.get(placeOf(lsn, epoch))?.write ?? "";
     if (write === "") return undefined;
     const other = this.#writes.get(write);
@@ -75,14 +100,15 @@ export class SlotTruth {
 
   /** Notes the state at a committed LSN; returns what is wrong. */
   digestAt(lsn: number, digest: number): string | undefined {
-    const known = this.digests[lsn];
-    this.digests[lsn] = digest;
+    const place = placeInLineage(lsn);
+    const known = this.digests[place];
+    this.digests[place] = digest;
     return known === undefined || known === digest ? undefined : `makes another state than in another copy`;
   }
 }
 
 function placeOf(lsn: number, epoch: number): number {
-  return epoch * 2 ** 32 + lsn;
+  return epoch * 2 ** 32 + placeInLineage(lsn);
 }
 
 function writeOf({ kind, clientId, sequence }: LogRecord): string {

@@ -30,5 +30,6 @@ function entryChange(before: SlotEntry | undefined, after: SlotEntry, names: Nam
   }
   const owner = sameRef(before?.owner, after.owner) ? "" : `owner ${names.of(after.owner)}, `;
   const epoch = before?.epoch === after.epoch ? "" : `epoch ${after.epoch}, `;
-  return `${owner}${epoch}in sync: ${names.all(after.isr)}`;
+  const lineage = before?.lineage === after.lineage ? "" : "by force, ";
+  return `${owner}${epoch}${lineage}in sync: ${names.all(after.isr)}`;
 }

@@ -164,6 +164,41 @@ const restart: Story = {
   },
 };
 
+const ownerForced: Story = {
+  name: "owner_forced",
+  about:
+    "The only node with a write is lost; an operator gives its slots to one without it. Then it comes back.",
+  masters: 1,
+  standbys: 1,
+  script: async (stage) => {
+    await standing(stage);
+    const owner = stage.ownerOf(KEY);
+    stage.scene("a write that the standby, out of reach, does not get");
+    stage.cluster.network.cut(owner.name, "standby1");
+    stage.cluster.network.cut("standby1", owner.name);
+    await stage.put(KEY, "2");
+    stage.scene(`${owner.name}, the owner, loses its power`);
+    owner.kill("power");
+    stage.cluster.network.healAll();
+    await stage.pass(5000);
+    stage.scene("an operator gives its slots to standby1");
+    await stage.force("standby1");
+    await stage.get(KEY);
+    await stage.put(KEY, "3");
+    stage.scene(`${owner.name} comes back`);
+    owner.start();
+    await stage.until(
+      `${owner.name} has its slots back`,
+      () =>
+        stage.cluster.rings.ring?.slots.every(({ owner: { id } = { id: "" } }) =>
+          stage.cluster.machineOf(id) === owner
+        ) ?? false,
+    );
+    await stage.get(KEY);
+    await stage.pass(3000);
+  },
+};
+
 export const STORIES: readonly Story[] = [
   joinOfAStandby,
   ownerKilled,
@@ -171,5 +206,6 @@ export const STORIES: readonly Story[] = [
   masterChanged,
   slowStandby,
   ownerBack,
+  ownerForced,
   restart,
 ];

@@ -1,4 +1,5 @@
 import { defaultConfig } from "../../../core/platform/config.ts";
+import type { DataNode } from "../../../core/cluster/data_node.ts";
 import type { WorkloadClient } from "../client.ts";
 import { Cluster } from "../cluster.ts";
 import type { Machine, Program } from "../machine.ts";
@@ -80,6 +81,18 @@ export class Stage {
 
   get(key: string): Promise<Answer> {
     return this.#operate(key, { kind: "get" });
+  }
+
+  /** As an operator who knows that all owners are dead: every slot goes to the machine. */
+  async force(name: string): Promise<void> {
+    const { ring } = this.cluster.rings;
+    const { program } = this.machine(name) as Machine<DataNode>;
+    const slots = ring!.slots.map(({ epoch, isrSeq }, slot) => ({ slot, epoch, isrSeq }));
+    const request = { slots, node: program!.self, by: "the story", ownerIsDead: true, acceptEmpty: false };
+    let done = false;
+    const forced = this.cluster.clients[0]!.program!.client.admin.forceOwner(request).then(() => done = true);
+    await this.until("the slots were given away", () => done);
+    await forced;
   }
 
   /** Asks and waits for the answer. */
