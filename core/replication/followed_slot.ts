@@ -87,7 +87,9 @@ export class FollowedSlot {
   }
 
   #epochAt(lsn: number): number | undefined {
-    const { committedLsn, committedEpoch } = this.engine.slot(this.slot);
+    const { committedLsn, committedEpoch, lastLsn } = this.engine.slot(this.slot);
+    const { startLsn, epoch } = this.owner;
+    if (startLsn > 0 && lsn >= startLsn && lsn <= lastLsn) return epoch;
     return lsn === committedLsn ? committedEpoch : this.owner.recordAt(lsn)?.epoch;
   }
 }
