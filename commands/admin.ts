@@ -42,10 +42,15 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
     flags: [],
     load: async () => (await import("./admin/can_stop.ts")).canStop,
   }],
+  ["rebalance", {
+    words: [],
+    flags: ["yes", "undo", "no-wait"],
+    load: async () => (await import("./admin/rebalance.ts")).rebalance,
+  }],
 ]);
 
 const actionFlags: readonly Flag[] = [
-  { name: "no-wait", kind: "boolean", description: "drain: do not wait until the node has left" },
+  { name: "no-wait", kind: "boolean", description: "drain, rebalance: do not wait until it is done" },
   {
     name: "accept-data-loss",
     kind: "boolean",
@@ -62,7 +67,12 @@ const actionFlags: readonly Flag[] = [
     kind: "boolean",
     description: "force-owner: a slot of which the node has nothing starts empty",
   },
-  { name: "yes", kind: "boolean", description: "force-owner, salvage, accept-ring: do not ask" },
+  {
+    name: "yes",
+    kind: "boolean",
+    description: "force-owner, salvage, accept-ring: do not ask; rebalance: carry it out",
+  },
+  { name: "undo", kind: "boolean", description: "rebalance: each slot to the nearest label again" },
   {
     name: "by",
     kind: "text",
@@ -73,7 +83,7 @@ const actionFlags: readonly Flag[] = [
 ];
 
 export const command: Command = {
-  usage: "admin drain|can-stop|force-owner|salvage|accept-ring WORDS [flags]",
+  usage: "admin drain|can-stop|rebalance|force-owner|salvage|accept-ring WORDS [flags]",
   description:
     `Steers a cluster. NODE is the address or id of a data node or standby, as kv status shows them.
 drain NODE     the node hands its slots to its neighbours, waits until nobody counts on its copies, leaves the ring, and
@@ -81,6 +91,9 @@ drain NODE     the node hands its slots to its neighbours, waits until nobody co
                when nothing has moved for 30 s (it goes on all the same, see kv status), 6 when the node does not go.
 can-stop NODE  whether the node (or a master that --addr names) may be stopped right now, by whatever means, and why not:
                slots that would have no copy in sync, or too few for minInSync. Exit code 0: it may; 1: it may not.
+rebalance      shows what would move (like kv plan) if the data nodes got even shares, at most one slot apart, with as few
+               moves as possible; with --yes it is carried out while clients go on. Nodes that join or leave later keep the
+               shares even. --undo: back to the rule, where each slot belongs to the nearest label.
 force-owner SLOTS NODE  for slots of which no complete copy is alive, nor can be brought back: the node becomes their owner
                with what it has of them. What was acknowledged and is not there is lost for good. SLOTS are numbers (7,
                0..34, or 0..34,130), or label:68 for all slots of the node with this label that nobody serves. The owner
@@ -95,6 +108,7 @@ The last three ask on the terminal before they do it. Exit code 1: the answer wa
   examples: [
     "kv admin drain 127.0.0.1:9701",
     "kv admin can-stop 127.0.0.1:9701",
+    "kv admin rebalance --yes",
     "kv admin force-owner label:68 127.0.0.1:9801 --accept-data-loss --owner-is-dead --by alice",
     "kv admin salvage 7,12 --yes",
     "kv admin accept-ring --addr :9666,:9667",

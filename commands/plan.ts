@@ -7,19 +7,21 @@ import { KvError } from "../core/platform/errors.ts";
 import { didYouMean } from "../core/platform/suggest.ts";
 import { withoutMember } from "../core/ring/members.ts";
 import type { Ring } from "../core/ring/ring.ts";
+import { rebalancedRing } from "./admin/rebalance.ts";
 import { ExitCode } from "./framework/exit_code.ts";
 import { jsonLine } from "./framework/io.ts";
 import { planJson, planText } from "./print/plan.ts";
 
-const NAMES = ["join", "drain"];
+const NAMES = ["join", "drain", "rebalance"];
 
 export const command: Command = {
-  usage: "plan join | plan drain NODE [flags]",
+  usage: "plan join | plan drain NODE | plan rebalance [flags]",
   description:
     `Shows what would move, before anything does: slots, keys, bytes, and the time at the rate that the nodes are
 configured with (transferBytesPerSecond). What is under way anyhow is part of it. Nothing is changed.
 join         one more data node: the label it would get, and the slots that it would take over
 drain NODE   the data node or standby with this address or id leaves: see kv admin drain
+rebalance    the data nodes get even shares of the slots: see kv admin rebalance
 With json: {"what", "moves": [{"from", "to", "handedOver", "copied", "keys", "bytes"}], "sizeUnknown", "seconds"}.`,
   examples: ["kv plan join", "kv plan drain 127.0.0.1:9701 --output json"],
   arity: [1, 2],
@@ -28,7 +30,7 @@ With json: {"what", "moves": [{"from", "to", "handedOver", "copied", "keys", "by
     const { io, flags } = context;
     const client = await checked(context);
     const picture = new Picture(await client.ring(), await client.status());
-    const { what, after } = target(picture.ring, context.args[1]);
+    const { what, after } = target(picture.ring, context.args);
     const plan = planMoves(picture, after);
     const json = flags.required("output") === "json";
     io.out(json ? jsonLine(planJson(after, what, plan)) : planText(after, what, plan));
@@ -42,19 +44,20 @@ function checked({ args: [name, node], connect }: Context): Promise<Client> {
     throw new UsageError(`unknown plan "${name}"${didYouMean(name!, NAMES)}: there are ${NAMES.join(", ")}`);
   }
   if ((name === "drain") === (node !== undefined)) return connect();
-  throw new UsageError(name === "join" ? "join takes no NODE" : "NODE is missing: kv plan drain NODE");
+  throw new UsageError(name === "drain" ? "NODE is missing: kv plan drain NODE" : `${name} takes no NODE`);
 }
 
 /** The ring as it would be. */
-function target(ring: Ring, named: string | undefined): { what: string; after: Ring } {
-  if (named === undefined) {
+function target(ring: Ring, [name, node]: readonly string[]): { what: string; after: Ring } {
+  if (name === "rebalance") return rebalancedRing(ring, false);
+  if (name === "join") {
     const joined = ringWithNewcomer(ring);
     if (joined !== undefined) {
       return { what: `a new data node with label ${joined.node.label}`, after: joined.ring };
     }
     throw new KvError("refused", `all ${ring.settings.msn} seats are taken: no data node can join`);
   }
-  const { ref, address } = memberNamed(ring, named);
+  const { ref, address } = memberNamed(ring, node!);
   const after = withoutMember(ring, ref);
   if (typeof after === "string") throw new KvError("refused", `${address} cannot be drained: ${after}`);
   return { what: `without ${address}`, after };

@@ -23,6 +23,12 @@ export class AdminCalls implements Admin {
     await this.transport.call(await this.#addressOf(node, timeoutMs), admin.drain, { node }, timeoutMs);
   }
 
+  async rebalance(undo: boolean, options?: CallOptions): Promise<Ring> {
+    const timeoutMs = this.timeoutOf(options);
+    const master = await this.#master("is active", ({ active }) => active, timeoutMs);
+    return ringFromMessage(await this.transport.call(master, admin.rebalance, { undo }, timeoutMs));
+  }
+
   async copies(node: NodeRef, slots: readonly number[], options?: CallOptions): Promise<CopyState[]> {
     const timeoutMs = this.timeoutOf(options);
     const address = await this.#addressOf(node, timeoutMs);

@@ -96,6 +96,11 @@ export interface ServerStatus {
 export interface Admin {
   /** Lets a data node or standby leave the cluster in order. Resolves when it has begun; the ring tells how far it is. */
   drain(ref: NodeRef, options?: CallOptions): Promise<void>;
+  /**
+   * Assigns even shares of the slots to the data nodes; `undo`: the rule says again who is to own what. Resolves with the
+   * ring that says so; what has to move then moves.
+   */
+  rebalance(undo: boolean, options?: CallOptions): Promise<Ring>;
   /** What the node has of the slots, in this order. */
   copies(ref: NodeRef, slots: readonly number[], options?: CallOptions): Promise<CopyState[]>;
   /**

@@ -4,6 +4,7 @@ import type { Session } from "../coordination/coordinator.ts";
 import { breakLock, lockHolder } from "../coordination/lock.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log, Random, Transport } from "../platform/ports.ts";
+import { rebalanced } from "../ring/assignment.ts";
 import { ringToMessage } from "../ring/document.ts";
 import { contradiction } from "../ring/history.ts";
 import { withoutMember } from "../ring/members.ts";
@@ -162,10 +163,10 @@ export class Leader {
           ),
         );
       }
-      if (wish.kind !== "leave") continue;
-      const left = withoutMember(next, wish.ref);
-      if (typeof left === "string") reject(new KvError("refused", left));
-      else next = left;
+      if (wish.kind !== "leave" && wish.kind !== "rebalance") continue;
+      const wished = wish.kind === "leave" ? withoutMember(next, wish.ref) : rebalanced(next, wish.undo);
+      if (typeof wished === "string") reject(new KvError("refused", wished));
+      else next = wished;
     }
     if (next !== ring) await this.#write(next);
     for (const { wish, reject } of waiting) {

@@ -136,6 +136,7 @@ export class Master implements SessionUser {
       if (node === undefined) throw new KvError("invalid", "the request names no node");
       return this.#wish({ kind: "leave", ref: node });
     });
+    services.unary(admin.rebalance, ({ undo }) => this.#wish({ kind: "rebalance", undo }));
     services.unary(admin.forceOwner, (request) => this.#wish({ kind: "force", request }));
     services.unary(admin.acceptRing, ({ from }) => this.#wish({ kind: "accept", from }));
     services.unary(cluster.suspect, (request) => {

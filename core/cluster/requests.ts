@@ -7,6 +7,8 @@ import type { NodeRef, Ring } from "../ring/ring.ts";
 export type Wish =
   | { readonly kind: "propose"; readonly request: ProposeRequest }
   | { readonly kind: "leave"; readonly ref: NodeRef }
+  /** Even shares of the slots, or back to the rule. */
+  | { readonly kind: "rebalance"; readonly undo: boolean }
   | { readonly kind: "force"; readonly request: ForceOwnerRequest }
   | { readonly kind: "accept"; readonly from: NodeRef | undefined };
 

@@ -1,5 +1,6 @@
 import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
 import type { Random } from "../platform/ports.ts";
+import { keptEven } from "../ring/assignment.ts";
 import { createRing, ringFromJson, ringToJson } from "../ring/document.ts";
 import type { ClusterSettings, Ring } from "../ring/ring.ts";
 import type { RingChange } from "./decide/view.ts";
@@ -103,6 +104,7 @@ export class RingWriter {
       nodes: change.nodes,
       standbys: change.standbys,
       replicas: change.replicas,
+      assigned: keptEven(change),
       slots: change.slots,
       ...(change.forced === undefined ? {} : { forced: change.forced }),
       version: before.version + 1,

@@ -14,6 +14,7 @@ export function checkRing(ring: Ring): void {
   checkStandbys(ring);
   checkCount(ring.replicas, 0, "replicas");
   checkCount(ring.promiseMs, PROMISE_MS_MIN, "promiseMs");
+  checkAssigned(ring);
   if (ring.slots.length !== ring.settings.msn) {
     refuse(`it has ${ring.slots.length} slots, but msn is ${ring.settings.msn}`);
   }
@@ -49,6 +50,15 @@ function checkStandbys({ nodes, standbys }: Ring): void {
     if (ref.id <= previous) refuse(`standbys[${i}].id ${ref.id} is not above the one before, ${previous}`);
     if (nodes.some((node) => node.ref.id === ref.id)) refuse(`standby ${ref.id} has a seat too`);
     previous = ref.id;
+  }
+}
+
+function checkAssigned({ assigned, settings: { msn } }: Ring): void {
+  if (assigned.length === 0) return;
+  if (assigned.length !== msn) refuse(`it assigns ${assigned.length} slots, but msn is ${msn}`);
+  for (const [slot, label] of assigned.entries()) {
+    checkCount(label, 0, `assigned[${slot}]`);
+    if (label >= msn) refuse(`assigned[${slot}] ${label} is not below msn ${msn}`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The ring as a message and as the JSON text that the coordinator keeps, with runs of equal slots merged. */
 
 import {
+  type AssignedRun,
   type ForcedOwner as ForcedMessage,
   Ring as RingMessage,
   type SlotRun,
@@ -23,7 +24,8 @@ export function createRing(
   checkSettings(settings);
   const slots = Array.from({ length: settings.msn }, () => NEVER_OWNED);
   const who = { writer, nonce, previousNonce: "" };
-  return { version: 1, clusterId, settings, nodes: [], standbys: [], replicas, promiseMs, slots, ...who };
+  const bounds = { replicas, promiseMs };
+  return { version: 1, clusterId, settings, nodes: [], standbys: [], ...bounds, assigned: [], slots, ...who };
 }
 
 /** Neighbouring slots in the same state become one run. */
@@ -39,7 +41,18 @@ export function ringToMessage(ring: Ring): RingMessage {
     previous = entry;
   }
   const forced = (ring.forced ?? []).map((each) => ({ ...each, slots: [...each.slots] }));
-  return { ...ring, nodes: [...ring.nodes], standbys: [...ring.standbys], slots: runs, forced };
+  const assigned = assignedRuns(ring.assigned);
+  return { ...ring, nodes: [...ring.nodes], standbys: [...ring.standbys], assigned, slots: runs, forced };
+}
+
+function assignedRuns(labels: readonly number[]): AssignedRun[] {
+  const runs: AssignedRun[] = [];
+  for (const [slot, label] of labels.entries()) {
+    const run = runs.at(-1);
+    if (run?.label === label) run.last = slot;
+    else runs.push({ first: slot, last: slot, label });
+  }
+  return runs;
 }
 
 /** Throws {@link KvError} `invalid` when the message breaks an invariant of {@link Ring}. */
@@ -60,7 +73,8 @@ export function ringFromMessage(message: RingMessage): Ring {
     settings: settings as ClusterSettings,
     nodes,
     standbys,
-    slots: expandRuns(message.slots, settings.msn),
+    assigned: expandRuns(message.assigned, settings.msn, ({ label }) => label),
+    slots: expandRuns(message.slots, settings.msn, entryOf),
     ...(forced.length > 0 ? { forced: forced.map(forcedFromMessage) } : {}),
   };
   checkRing(ring);
@@ -115,16 +129,25 @@ function forcedFromMessage({ from, to, ...others }: ForcedMessage, i: number): F
   return { ...others, from, to };
 }
 
-function expandRuns(runs: readonly SlotRun[], msn: number): SlotEntry[] {
-  const slots: SlotEntry[] = [];
-  for (const { first, last, owner, epoch, isr, isrSeq, lineage } of runs) {
+function entryOf({ owner, epoch, isr, isrSeq, lineage }: SlotRun): SlotEntry {
+  return { owner, epoch, isr, isrSeq, ...(lineage > 0 ? { lineage } : {}) };
+}
+
+function expandRuns<R extends { readonly first: number; readonly last: number }, T>(
+  runs: readonly R[],
+  msn: number,
+  make: (run: R) => T,
+): T[] {
+  const slots: T[] = [];
+  for (const run of runs) {
+    const { first, last } = run;
     if (first !== slots.length || !(last >= first && last < msn)) {
       throw new KvError(
         "invalid",
         `ring: slots ${first}..${last} do not follow slot ${slots.length - 1} below ${msn}`,
       );
     }
-    const entry: SlotEntry = { owner, epoch, isr, isrSeq, ...(lineage > 0 ? { lineage } : {}) };
+    const entry = make(run);
     while (slots.length <= last) slots.push(entry);
   }
   return slots;

@@ -1,12 +1,12 @@
 /** Who copies a slot, and who ought to own it: pure functions of the ring, so that nobody has to keep it. */
 
+import { targetLabels } from "./assignment.ts";
 import { fnv1a32 } from "./hash.ts";
-import { ruleOwners } from "./placement.ts";
 import { type NodeRef, type Ring, type RingNode, sameRef } from "./ring.ts";
 
 /** What the ring says should be, for every slot. */
 export interface Placement {
-  /** By slot: the node that should own it by the rule; undefined while no node may. */
+  /** By slot: the node that should own it, by assignment or rule; undefined while no node may. */
   readonly wanted: readonly (RingNode | undefined)[];
   /** By slot: the standbys that are to copy it. */
   readonly standbys: readonly (readonly NodeRef[])[];
@@ -16,9 +16,8 @@ export interface Placement {
 export function placementOf(ring: Ring): Placement {
   const { msn } = ring.settings;
   const staying = ring.nodes.filter((node) => !node.leaving);
-  const labels = ruleOwners(staying.map((node) => node.label), msn);
   const byLabel = new Map(staying.map((node) => [node.label, node]));
-  const wanted = Array.from(labels, (label) => byLabel.get(label));
+  const wanted = Array.from(targetLabels(ring), (label) => byLabel.get(label));
   const standbys = Array.from({ length: msn }, (_, slot) => chosenStandbys(ring, slot));
   return { wanted, standbys };
 }

@@ -77,6 +77,8 @@ export interface Ring {
   readonly replicas: number;
   /** For how long a follower's promise not to serve holds. Never changes. */
   readonly promiseMs: number;
+  /** By slot the label that is to own it, where shares were evened out; empty: the rule says it. */
+  readonly assigned: readonly number[];
   /** slots.length === settings.msn */
   readonly slots: readonly SlotEntry[];
   /** The last {@link FORCED_MAX} of them, the newest last; absent: none. */

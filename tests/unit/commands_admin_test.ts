@@ -1,6 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
 import { program } from "../../commands/framework/program.ts";
+import { rebalanced } from "../../core/ring/assignment.ts";
+import { placementOf } from "../../core/ring/followers.ts";
 import { COPY, FakeClient, kv, recordingIo } from "./commands_fake.ts";
 import { ref, Told } from "./insight_world.ts";
 
@@ -191,9 +193,46 @@ Deno.test("accept-ring: only when a master has stopped to write, and then the ve
   assertEquals(client.asked, ["accept the newest", "accept b"]);
 });
 
+Deno.test("rebalance: shows what would move; with --yes it asks the master and waits until all has moved", async () => {
+  const told = new Told();
+  const toA = { owner: ref("a"), isr: [ref("a"), ref("s")] };
+  told.change((entry, slot) => slot < 40 ? { ...entry, ...toA } : entry);
+  const client = clientOf(told);
+  const plan =
+    "data a:1 (label 0) -> data b:1 (label 68): hands over slots 35..39; copies 5 slots: 50 keys, 5.0 KB\n" +
+    "even shares: 5 slots change hands, 5.0 KB to copy, about 5 s\n";
+  assertEquals(await run(client, "plan", "rebalance"), [0, plan, ""]);
+  const [code, stdout, stderr] = await run(client, "admin", "rebalance");
+  assertEquals([code, stdout, stderr], [0, plan, "nothing was changed: --yes carries it out\n"]);
+  assertEquals(client.asked, []);
+  client.onAsked = () => {
+    const after = rebalanced(told.ring, false);
+    assert(typeof after === "object");
+    client.ringChanges = after;
+    setTimeout(() => {
+      const { wanted } = placementOf(after);
+      const slots = after.slots.map((entry, slot) => ({ ...entry, owner: wanted[slot]!.ref }));
+      client.ringChanges = { ...after, slots };
+    }, 300);
+  };
+  assertEquals(await run(client, "admin", "rebalance", "--yes"), [
+    0,
+    `${plan}rebalanced\n`,
+    "5 slots to hand over\n",
+  ]);
+  assertEquals(client.asked, ["rebalance"]);
+  assertEquals((await run(client, "admin", "rebalance", "--undo", "--yes", "--no-wait"))[0], 0);
+  assertEquals(client.asked, ["rebalance", "rebalance undo"]);
+});
+
 Deno.test("admin: wrong words are usage errors", async () => {
   const client = new FakeClient();
-  for (const words of [["drian", "a"], ["drain"], ["drain", "a", "b"], ["can-stop", "a", "--no-wait"]]) {
+  for (
+    const words of [["drian", "a"], ["drain"], ["drain", "a", "b"], ["can-stop", "a", "--no-wait"], [
+      "rebalance",
+      "a",
+    ], ["drain", "a", "--yes"]]
+  ) {
     assertEquals((await kv(client, ["admin", ...words])).code, 2, words.join(" "));
   }
 });

@@ -60,6 +60,10 @@ export class FakeClient implements Client {
   copyOf: (slot: number, ref: NodeRef) => CopyState = (slot) => ({ ...COPY, slot });
   readonly admin: Admin = {
     drain: (ref) => this.#ask(`drain ${ref.id}`),
+    rebalance: async (undo) => {
+      await this.#ask(undo ? "rebalance undo" : "rebalance");
+      return await this.ring();
+    },
     copies: (ref, slots) => Promise.resolve(slots.map((slot) => this.copyOf(slot, ref))),
     forceOwner: async (request) => {
       await this.#ask(`force ${JSON.stringify(request)}`);

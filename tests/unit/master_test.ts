@@ -5,7 +5,7 @@ import { KvError } from "../../core/platform/errors.ts";
 import type { Log } from "../../core/platform/ports.ts";
 import { Leaving } from "../../core/cluster/leaving.ts";
 import { parseRegistration } from "../../core/cluster/registration.ts";
-import { cluster } from "../../core/rpc/methods.ts";
+import { admin, cluster } from "../../core/rpc/methods.ts";
 import { ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
 import { MasterWorld, PATHS } from "./master_world.ts";
 
@@ -113,6 +113,33 @@ Deno.test("master: the last data node may not leave, another may; a standby is s
   const s = world.program("s");
   await world.wait(s.membership.withdraw());
   assertEquals((await world.wait(s.leave())).standbys, []);
+});
+
+Deno.test("master: even shares are one write of the ring, which who joins and leaves keeps even", async () => {
+  const world = await running(10, "s");
+  for (const id of ["b", "c"]) world.addNode(id, "data");
+  await world.until("all have seats", () => world.ring!.nodes.length === 3);
+  const shares = () => {
+    const { assigned, nodes } = world.ring!;
+    const counts = nodes.map(({ label }) => assigned.filter((each) => each === label).length);
+    return counts.filter((count) => count > 0).toSorted();
+  };
+  const ask = (undo: boolean) => {
+    const { transport } = world.program("a").world;
+    return world.wait(transport.call(world.ring!.writer, admin.rebalance, { undo }, 1000));
+  };
+  assertEquals(shares(), []);
+  const before = world.ring!.version;
+  assertEquals((await ask(false)).version, before + 1);
+  assertEquals([shares(), (await ask(false)).version], [[4, 4, 5], before + 1]);
+  world.addNode("d", "data");
+  await world.until("d has a seat", () => world.ring!.nodes.length === 4);
+  assertEquals(shares(), [3, 3, 3, 4]);
+  await world.until("b knows", () => world.program("b").rings.version === world.ring!.version);
+  await world.wait(world.program("b").membership.withdraw());
+  await world.wait(world.program("b").leave());
+  assertEquals(shares(), [4, 4, 5]);
+  assertEquals([(await ask(true)).assigned, shares()], [[], []]);
 });
 
 Deno.test("leaving: the last data node learns that it must keep its slots; one that has none is let go", async () => {

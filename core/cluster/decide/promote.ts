@@ -57,7 +57,7 @@ export function promote(view: View, answers: Answers): RingChange | undefined {
     load.set(owner.id, (load.get(owner.id) ?? 0) + 1);
     slots[slot] = { ...entry, owner, epoch: entry.epoch + 1, isr: survivors, isrSeq: entry.isrSeq + 1 };
   }
-  return { ...seatHeirs(view, answers, takeovers, open), replicas: ring.replicas, slots };
+  return { ...ring, ...seatHeirs(view, answers, takeovers, open), slots };
 }
 
 function openSlots(view: View, answers: Answers): OpenSlot[] {

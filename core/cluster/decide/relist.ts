@@ -36,7 +36,7 @@ export function relist(view: View, answers: Answers): RingChange | undefined {
     return found === undefined ? listed : { ...listed, ref: found.ref, address: found.address };
   };
   return {
-    replicas: ring.replicas,
+    ...ring,
     nodes: ring.nodes.map((node) => back.has(node.ref.id) ? { ...renewed(node), leaving: false } : node),
     standbys: ring.standbys.map(renewed),
     slots: changeSlots(ring.slots, (entry, slot) => renew(entry, slot, back, answers)) ?? ring.slots,

@@ -6,7 +6,7 @@ import { type NodeRef, type Ring, sameRef, type SlotEntry } from "../../ring/rin
 import type { Registered } from "../registration.ts";
 
 /** The parts of a ring that a decision changes; the writer adds version, writer and nonce. */
-export type RingChange = Pick<Ring, "nodes" | "standbys" | "replicas" | "slots" | "forced">;
+export type RingChange = Pick<Ring, "nodes" | "standbys" | "replicas" | "assigned" | "slots" | "forced">;
 
 /** What a process has answered to `Inspect`. */
 export interface Answer {

@@ -14,6 +14,20 @@ export const MEMBERSHIP_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "shares evened out, or by the rule again",
+    group: "membership",
+    inject: (cluster, random) => {
+      const asking = cluster.clients.find(({ ready }) => ready)?.program?.client;
+      if (asking === undefined) return undefined;
+      const undo = random.chance(0.4);
+      void asking.admin.rebalance(undo).then(
+        ({ assigned }) => cluster.count(assigned.length > 0 ? "shares are even" : "shares are by the rule"),
+        () => cluster.count("not rebalanced: no master decided in time"),
+      );
+      return true;
+    },
+  },
+  {
     name: "node away for long",
     group: "membership",
     inject: ({ nodes }, random) => {

@@ -105,6 +105,7 @@ export function ringProblems(before: Ring | undefined, after: Ring): string[] {
   if (labels.size !== after.nodes.length) problems.push("two nodes have the same label");
   if (after.slots.length !== after.settings.msn) problems.push(`${after.slots.length} slots`);
   after.slots.forEach((entry, slot) => problems.push(...entryProblems(after, before, slot, entry)));
+  problems.push(...unevenShares(after));
   if (before === undefined) return problems;
   if (after.version !== before.version + 1) problems.push(`follows version ${before.version}`);
   if (after.previousNonce !== before.nonce) problems.push("does not name the nonce of the version before");
@@ -113,6 +114,16 @@ export function ringProblems(before: Ring | undefined, after: Ring): string[] {
   if (after.promiseMs !== before.promiseMs) problems.push("another promiseMs");
   after.slots.forEach((entry, slot) => problems.push(...slotProblems(slot, before.slots[slot]!, entry)));
   return problems;
+}
+
+/** An assignment gives the nodes that stay at most one slot more than each other, and the others nothing. */
+function unevenShares({ assigned, nodes }: Ring): string[] {
+  const staying = nodes.filter(({ leaving }) => !leaving);
+  if (assigned.length === 0 || staying.length === 0) return [];
+  const shares = staying.map(({ label }) => assigned.filter((each) => each === label).length);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  if (sum === assigned.length && Math.max(...shares) - Math.min(...shares) <= 1) return [];
+  return [`uneven shares ${shares.join(", ")} of ${assigned.length} slots`];
 }
 
 function entryProblems(after: Ring, before: Ring | undefined, slot: number, entry: SlotEntry): string[] {

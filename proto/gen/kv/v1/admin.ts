@@ -18,6 +18,11 @@ export interface DrainRequest {
 export interface DrainReply {
 }
 
+export interface RebalanceRequest {
+  /** Back to the rule: each slot to the nearest label. */
+  undo: boolean;
+}
+
 export interface CopiesRequest {
   node: NodeRef | undefined;
   slots: number[];
@@ -181,6 +186,63 @@ export const DrainReply = {
   },
   fromPartial<I extends Exact<DeepPartial<DrainReply>, I>>(_: I): DrainReply {
     const message = createBaseDrainReply();
+    return message;
+  },
+};
+
+function createBaseRebalanceRequest(): RebalanceRequest {
+  return { undo: false };
+}
+
+export const RebalanceRequest = {
+  encode(message: RebalanceRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.undo !== false) {
+      writer.uint32(8).bool(message.undo);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): RebalanceRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseRebalanceRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.undo = reader.bool();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): RebalanceRequest {
+    return { undo: isSet(object.undo) ? globalThis.Boolean(object.undo) : false };
+  },
+
+  toJSON(message: RebalanceRequest): unknown {
+    const obj: any = {};
+    if (message.undo !== false) {
+      obj.undo = message.undo;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RebalanceRequest>, I>>(base?: I): RebalanceRequest {
+    return RebalanceRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RebalanceRequest>, I>>(object: I): RebalanceRequest {
+    const message = createBaseRebalanceRequest();
+    message.undo = object.undo ?? false;
     return message;
   },
 };
@@ -922,6 +984,15 @@ export const AdminDefinition = {
       requestType: DrainRequest,
       requestStream: false,
       responseType: DrainReply,
+      responseStream: false,
+      options: {},
+    },
+    /** To the active master: even out how many slots the data nodes own; answered with the ring that assigns them. */
+    rebalance: {
+      name: "Rebalance",
+      requestType: RebalanceRequest,
+      requestStream: false,
+      responseType: Ring,
       responseStream: false,
       options: {},
     },

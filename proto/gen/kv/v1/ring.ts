@@ -72,6 +72,14 @@ export interface ForcedOwner {
   ringVersion: number;
 }
 
+/** A run of neighbouring slots that are assigned to the same label. */
+export interface AssignedRun {
+  first: number;
+  /** Inclusive. */
+  last: number;
+  label: number;
+}
+
 /** Settings that can never change once a cluster has been created. */
 export interface ClusterSettings {
   /** Maximum server number: the seats of the ring, a prime from 13 to 1021. */
@@ -106,6 +114,8 @@ export interface Ring {
   replicas: number;
   /** For how long a follower's promise not to serve holds, in milliseconds. Never changes. */
   promiseMs: number;
+  /** Which label is to own which slots, where that was evened out: all slots, ascending; empty: the rule says it. */
+  assigned: AssignedRun[];
   /** What operators forced, the newest last; the oldest are dropped. */
   forced: ForcedOwner[];
 }
@@ -659,6 +669,95 @@ export const ForcedOwner = {
   },
 };
 
+function createBaseAssignedRun(): AssignedRun {
+  return { first: 0, last: 0, label: 0 };
+}
+
+export const AssignedRun = {
+  encode(message: AssignedRun, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.first !== 0) {
+      writer.uint32(8).uint32(message.first);
+    }
+    if (message.last !== 0) {
+      writer.uint32(16).uint32(message.last);
+    }
+    if (message.label !== 0) {
+      writer.uint32(24).uint32(message.label);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): AssignedRun {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseAssignedRun();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 8) {
+            break;
+          }
+
+          message.first = reader.uint32();
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.last = reader.uint32();
+          continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.label = reader.uint32();
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): AssignedRun {
+    return {
+      first: isSet(object.first) ? globalThis.Number(object.first) : 0,
+      last: isSet(object.last) ? globalThis.Number(object.last) : 0,
+      label: isSet(object.label) ? globalThis.Number(object.label) : 0,
+    };
+  },
+
+  toJSON(message: AssignedRun): unknown {
+    const obj: any = {};
+    if (message.first !== 0) {
+      obj.first = Math.round(message.first);
+    }
+    if (message.last !== 0) {
+      obj.last = Math.round(message.last);
+    }
+    if (message.label !== 0) {
+      obj.label = Math.round(message.label);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<AssignedRun>, I>>(base?: I): AssignedRun {
+    return AssignedRun.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AssignedRun>, I>>(object: I): AssignedRun {
+    const message = createBaseAssignedRun();
+    message.first = object.first ?? 0;
+    message.last = object.last ?? 0;
+    message.label = object.label ?? 0;
+    return message;
+  },
+};
+
 function createBaseClusterSettings(): ClusterSettings {
   return { msn: 0, hash: "", levels: 0 };
 }
@@ -761,6 +860,7 @@ function createBaseRing(): Ring {
     standbys: [],
     replicas: 0,
     promiseMs: 0,
+    assigned: [],
     forced: [],
   };
 }
@@ -799,6 +899,9 @@ export const Ring = {
     }
     if (message.promiseMs !== 0) {
       writer.uint32(88).uint32(message.promiseMs);
+    }
+    for (const v of message.assigned) {
+      AssignedRun.encode(v!, writer.uint32(114).fork()).ldelim();
     }
     for (const v of message.forced) {
       ForcedOwner.encode(v!, writer.uint32(122).fork()).ldelim();
@@ -890,6 +993,13 @@ export const Ring = {
 
           message.promiseMs = reader.uint32();
           continue;
+        case 14:
+          if (tag !== 114) {
+            break;
+          }
+
+          message.assigned.push(AssignedRun.decode(reader, reader.uint32()));
+          continue;
         case 15:
           if (tag !== 122) {
             break;
@@ -921,6 +1031,9 @@ export const Ring = {
         : [],
       replicas: isSet(object.replicas) ? globalThis.Number(object.replicas) : 0,
       promiseMs: isSet(object.promiseMs) ? globalThis.Number(object.promiseMs) : 0,
+      assigned: globalThis.Array.isArray(object?.assigned)
+        ? object.assigned.map((e: any) => AssignedRun.fromJSON(e))
+        : [],
       forced: globalThis.Array.isArray(object?.forced) ? object.forced.map((e: any) => ForcedOwner.fromJSON(e)) : [],
     };
   },
@@ -960,6 +1073,9 @@ export const Ring = {
     if (message.promiseMs !== 0) {
       obj.promiseMs = Math.round(message.promiseMs);
     }
+    if (message.assigned?.length) {
+      obj.assigned = message.assigned.map((e) => AssignedRun.toJSON(e));
+    }
     if (message.forced?.length) {
       obj.forced = message.forced.map((e) => ForcedOwner.toJSON(e));
     }
@@ -984,6 +1100,7 @@ export const Ring = {
     message.standbys = object.standbys?.map((e) => RingStandby.fromPartial(e)) || [];
     message.replicas = object.replicas ?? 0;
     message.promiseMs = object.promiseMs ?? 0;
+    message.assigned = object.assigned?.map((e) => AssignedRun.fromPartial(e)) || [];
     message.forced = object.forced?.map((e) => ForcedOwner.fromPartial(e)) || [];
     return message;
   },
