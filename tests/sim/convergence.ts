@@ -1,4 +1,5 @@
 import { followersOf, placementOf } from "../../core/ring/followers.ts";
+import { sameRef } from "../../core/ring/ring.ts";
 import type { Cluster } from "./cluster.ts";
 
 /** Whether the slot can be expected to take writes once all trouble is over. */
@@ -23,7 +24,10 @@ export function differences(cluster: Cluster): string[] {
     // One that will never come back may still be listed for a slot that nobody else has.
     const lives = (id: string) => cluster.invariants.liveNode(id) !== undefined;
     const missing = followersOf(ring, slot, placement).filter(({ id }) => !members.includes(id) && lives(id));
+    const wanted = placement.wanted[slot]?.ref;
+    const moved = wanted === undefined || !lives(wanted.id) || sameRef(wanted, entry.owner);
     return [
+      ...(moved ? [] : [`slot ${slot}: ${wanted.id} is to own it yet`]),
       ...missing.map(({ id }) => `slot ${slot}: ${id} follows and is not in sync`),
       ...differencesOf(cluster, slot, members),
     ];
