@@ -4,7 +4,7 @@
  */
 
 import type { NodeRef } from "../ring/ring.ts";
-import { candidates, join, listStandbys } from "./decide/join.ts";
+import { candidates, join, listStandbys, type Refusal } from "./decide/join.ts";
 import { drop } from "./decide/leave.ts";
 import { promote, toAskForPromotion } from "./decide/promote.ts";
 import { relist, returned } from "./decide/relist.ts";
@@ -35,21 +35,20 @@ export function toAsk(view: View): Asked[] {
 
 /** What to do next; to be called again after it was done. */
 export function reconcile(view: View, answers: Answers): Decision {
-  const steps: readonly [what: string, decide: () => RingChange | undefined][] = [
+  const steps: readonly [what: string, decide: () => RingChange | Refusal | undefined][] = [
     ["processes are back", () => relist(view, answers)],
     ["owners are replaced", () => promote(view, answers)],
     ["processes have gone", () => drop(view)],
     ["standbys are listed", () => listStandbys(view, answers)],
     ["another number of replicas", () => withReplicas(view)],
+    ["a node joins", () => join(view, answers)],
   ];
   for (const [what, decide] of steps) {
-    const change = decide();
-    if (change !== undefined) return { kind: "write", what, change };
+    const decided = decide();
+    if (decided === undefined) continue;
+    return "candidate" in decided ? { kind: "refuse", ...decided } : { kind: "write", what, change: decided };
   }
-  const joined = join(view, answers);
-  if (joined === undefined) return { kind: "nothing" };
-  if ("candidate" in joined) return { kind: "refuse", ...joined };
-  return { kind: "write", what: "a node joins", change: joined };
+  return { kind: "nothing" };
 }
 
 function withReplicas({ ring, replicas }: View): RingChange | undefined {

@@ -1,7 +1,9 @@
 import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
+import { KvError } from "../platform/errors.ts";
 import type { Random } from "../platform/ports.ts";
 import { keptEven } from "../ring/assignment.ts";
 import { createRing, ringFromJson, ringToJson } from "../ring/document.ts";
+import { DOCUMENT_BYTES_MAX } from "../ring/document_size.ts";
 import type { ClusterSettings, Ring } from "../ring/ring.ts";
 import type { RingChange } from "./decide/view.ts";
 
@@ -61,7 +63,7 @@ export class RingWriter {
   }
 
   /**
-   * Replaces the ring that was read. Resolves with what stands there now when that is our write, even if its reply
+   * Replaces the ring that was read; rejects with `too-large` before anything is sent. Resolves with what stands there now when that is our write, even if its reply
    * was lost; rejects with `bad-version` or `no-node` when another wrote or our lock is gone, and with
    * `connection-loss` when that cannot be found out now.
    */
@@ -91,10 +93,15 @@ export class RingWriter {
     return { ring: next, nodeVersion: read.nodeVersion + 1 };
   }
 
-  #set(read: StoredRing, ring: Ring): Promise<void> {
-    return this.session.transaction([
+  async #set(read: StoredRing, ring: Ring): Promise<void> {
+    const data = ringToJson(ring);
+    if (data.length > DOCUMENT_BYTES_MAX) {
+      const what = `the ring document of ${data.length} bytes is over ${DOCUMENT_BYTES_MAX}`;
+      throw new KvError("too-large", what);
+    }
+    await this.session.transaction([
       { kind: "check", path: this.lockNode },
-      { kind: "set", path: this.path, data: ringToJson(ring), version: read.nodeVersion },
+      { kind: "set", path: this.path, data, version: read.nodeVersion },
     ]);
   }
 

@@ -163,3 +163,15 @@ Deno.test("leave: a node that registers again does not leave any more; a standby
   const stays = { ...world.ring, slots };
   assertEquals(withoutMember(stays, owner), stays);
 });
+
+Deno.test("join: a standby with which the ring document could grow too large is refused, the others are listed", () => {
+  const world = new World(1021);
+  world.start("a".repeat(36), "data");
+  world.settle();
+  for (let i = 10; i < 40; i++) world.start(`${i}${"s".repeat(34)}`, "standby");
+  world.settle();
+  const listed = world.ring.standbys.length;
+  assert(listed > 0 && listed < 30, `${listed} standbys`);
+  assertEquals(world.refused.size, 30 - listed);
+  for (const reason of world.refused.values()) assert(reason.includes("ring document could grow to"), reason);
+});

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
 import { checkRing } from "../../core/ring/check.ts";
 import {
@@ -8,6 +8,7 @@ import {
   ringToJson,
   ringToMessage,
 } from "../../core/ring/document.ts";
+import { documentBytesAtWorst, tooLarge } from "../../core/ring/document_size.ts";
 import { nextLabel } from "../../core/ring/labels.ts";
 import { ruleOwners } from "../../core/ring/placement.ts";
 import type { NodeRef, Ring, RingNode, SlotEntry } from "../../core/ring/ring.ts";
@@ -139,16 +140,35 @@ Deno.test("document: making and reading leaves the argument as it was", () => {
   assertEquals(ring, before);
 });
 
-Deno.test("document: 137 nodes, no two neighbouring slots alike, stay below 256 KB", () => {
-  const ring = ruleRing(137);
-  const refs = ring.nodes.map(({ ref }) => ref);
-  const slots = ring.slots.map((_, slot): SlotEntry => {
-    const isr = [0, 45, 90].map((step) => refs[(slot + step) % 137]!);
-    return { owner: isr[0], epoch: 1_000_000 + slot, isr, isrSeq: 1_000_000 + slot };
-  });
-  const text = ringToJson({ ...ring, slots });
-  assertEquals(JSON.parse(text).slots.length, 137);
-  assert(new TextEncoder().encode(text).length < 256 * 1024, `${text.length} bytes`);
+/** Data nodes on every seat that `count` takes, and standbys. */
+function grownRing(msn: number, count: number, standbys: number, replicas = 0): Ring {
+  const added = Array.from({ length: standbys }, (_, i) => (
+    { ref: { id: uuid(5000 + i), incarnation: 1 }, address: `127.0.0.1:${30000 + i}` }
+  ));
+  return { ...ruleRing(count, msn), standbys: added, replicas };
+}
+
+Deno.test("document: no ring of 137 seats can reach 256 KB, with any number of data nodes and 16 copies of each slot", () => {
+  for (const count of [1, 2, 3, 20, 100, 137]) {
+    const ring = grownRing(137, count, 16);
+    assert(documentBytesAtWorst(ring) < 256 << 10, `${count} nodes: ${documentBytesAtWorst(ring)} bytes`);
+    assertEquals(tooLarge(ring), undefined);
+  }
+});
+
+Deno.test("document: with 1021 seats there is room for 1021 data nodes and 4 copies of each slot, then it is refused", () => {
+  assertEquals(tooLarge(grownRing(1021, 1021, 4)), undefined);
+  assertEquals(tooLarge(grownRing(1021, 1021, 60, 4)), undefined);
+  assertMatch(tooLarge(grownRing(1021, 1021, 60, 6))!, /could grow to 1\d{6} bytes, .* at most 1000000/);
+});
+
+Deno.test("document: its worst is above what random rings come to", () => {
+  const random = new Seeded(8);
+  for (let run = 0; run < 100; run++) {
+    const ring = randomRing(random);
+    const worst = documentBytesAtWorst({ ...ring, standbys: grownRing(137, 1, 6).standbys });
+    assert(ringToJson(ring).length < worst, `${ringToJson(ring).length} and ${worst} bytes`);
+  }
 });
 
 /** A ring document as parsed JSON, to be spoilt. */

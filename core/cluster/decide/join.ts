@@ -1,5 +1,6 @@
 /** New processes: a data node gets a seat, a standby a place in the list. No slot changes hands by that. */
 
+import { tooLarge } from "../../ring/document_size.ts";
 import { nextLabel } from "../../ring/labels.ts";
 import { withNode } from "../../ring/members.ts";
 import type { NodeRef, RingStandby } from "../../ring/ring.ts";
@@ -18,8 +19,9 @@ export function candidates({ ring, data, standbys }: View): { data: Registered[]
   const unseated = [...newestById(data).values()].filter(({ ref, refused }) =>
     refused === undefined && !seated.has(ref.id)
   );
-  const unlisted = [...newestById(standbys).values()].filter(({ ref }) =>
-    !seated.has(ref.id) && !listed.has(ref.id) && !unseated.some((node) => node.ref.id === ref.id)
+  const unlisted = [...newestById(standbys).values()].filter(({ ref, refused }) =>
+    refused === undefined && !seated.has(ref.id) && !listed.has(ref.id) &&
+    !unseated.some((node) => node.ref.id === ref.id)
   );
   return { data: unseated, standbys: unlisted };
 }
@@ -37,17 +39,23 @@ export function join(view: View, answers: Answers): RingChange | Refusal | undef
     return { candidate, reason };
   }
   const { ref, address } = candidate;
-  return withNode(ring, { ref, address, label, leaving: false });
+  const joined = withNode(ring, { ref, address, label, leaving: false });
+  const reason = tooLarge(joined);
+  return reason === undefined ? joined : { candidate, reason };
 }
 
-/** Lists all new standbys that have answered. */
-export function listStandbys(view: View, answers: Answers): RingChange | undefined {
-  const { ring } = view;
-  const added = candidates(view).standbys.filter(({ ref }) => isWell(answers, ref))
-    .map(({ ref, address }): RingStandby => ({ ref, address }));
-  if (added.length === 0) return undefined;
-  const standbys = [...ring.standbys, ...added].toSorted((a, b) => a.ref.id < b.ref.id ? -1 : 1);
-  return { ...ring, standbys };
+/** Lists all new standbys that have answered, as many as there is room for. */
+export function listStandbys(view: View, answers: Answers): RingChange | Refusal | undefined {
+  let listed = view.ring;
+  for (const candidate of candidates(view).standbys.filter(({ ref }) => isWell(answers, ref))) {
+    const { ref, address } = candidate;
+    const added: RingStandby = { ref, address };
+    const standbys = [...listed.standbys, added].toSorted((a, b) => a.ref.id < b.ref.id ? -1 : 1);
+    const reason = tooLarge({ ...listed, standbys });
+    if (reason !== undefined) return listed === view.ring ? { candidate, reason } : listed;
+    listed = { ...listed, standbys };
+  }
+  return listed === view.ring ? undefined : listed;
 }
 
 /** One that was replaced because it is stuck must not come back in by another door. */

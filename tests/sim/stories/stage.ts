@@ -1,9 +1,8 @@
-import { defaultConfig } from "../../../core/platform/config.ts";
 import type { DataNode } from "../../../core/cluster/data_node.ts";
 import type { WorkloadClient } from "../client.ts";
 import { Cluster } from "../cluster.ts";
 import type { Machine, Program } from "../machine.ts";
-import type { Plan } from "../plan.ts";
+import { quietPlan } from "../quiet_plan.ts";
 import { SeededRandom } from "../world/random.ts";
 import { Recorder } from "./recorder.ts";
 
@@ -30,7 +29,8 @@ export class Stage {
   readonly recorder: Recorder;
 
   constructor(readonly story: Story) {
-    this.cluster = new Cluster(planOf(story), new SeededRandom(SEED));
+    const { masters = 2, dataNodes = 1, standbys = 2 } = story;
+    this.cluster = new Cluster(quietPlan({ masters, dataNodes, standbys }), new SeededRandom(SEED));
     this.recorder = new Recorder(this.cluster);
   }
 
@@ -136,28 +136,4 @@ export async function tell(story: Story): Promise<string> {
   const { violations } = stage.cluster;
   if (violations.length > 0) throw new Error(`${story.name}: ${violations[0]}`);
   return stage.recorder.text();
-}
-
-function planOf({ masters = 2, dataNodes = 1, standbys = 2 }: Story): Plan {
-  const config = { ...defaultConfig(), root: "/kv", msn: 13, levels: 1, syncNowBytesMax: 100_000 };
-  return {
-    profile: "story",
-    config,
-    masters,
-    dataNodes,
-    standbys,
-    startWithinMs: 0,
-    clients: 1,
-    clientConcurrency: 1,
-    keys: ["a"],
-    operations: 0,
-    thinkMs: 1,
-    mix: { get: 1, put: 1, delete: 0, conditional: 0 },
-    valueBytesMax: 30,
-    clockSkew: 0,
-    timerLateMsMax: 0,
-    slowDisks: false,
-    faultEveryMs: new Map(),
-    finalPowerLoss: false,
-  };
 }

@@ -1,12 +1,11 @@
 import type { DataNode } from "../../../core/cluster/data_node.ts";
 import { pathsBelow } from "../../../core/cluster/paths.ts";
-import { defaultConfig } from "../../../core/platform/config.ts";
 import type { Ring, SlotEntry } from "../../../core/ring/ring.ts";
 import { Cluster } from "../cluster.ts";
 import { differences } from "../convergence.ts";
 import { checkHistory } from "../history.ts";
 import type { Machine, Program } from "../machine.ts";
-import type { Plan } from "../plan.ts";
+import { quietPlan } from "../quiet_plan.ts";
 import { SeededRandom } from "../world/random.ts";
 import { FIRST_STEPS, FURTHER_STEPS, Sendings, type Step } from "./steps.ts";
 
@@ -53,7 +52,10 @@ export class Transfer {
 
   constructor(readonly kind: Kind, seed: number) {
     const { dataNodes, source, target, slot } = CASTS[kind];
-    this.cluster = new Cluster(planOf(dataNodes), new SeededRandom(seed));
+    this.cluster = new Cluster(
+      quietPlan({ dataNodes, config: { transferBytesPerSecond: 5_000_000 } }),
+      new SeededRandom(seed),
+    );
     this.source = this.cluster.dataNodes[source]!;
     this.target = this.cluster.dataNodes[target]!;
     this.slot = slot;
@@ -234,20 +236,4 @@ export class Transfer {
 
 function idOf({ program }: Machine<DataNode>): string | undefined {
   return program?.replica(0) === undefined ? undefined : program.self.id;
-}
-
-function planOf(dataNodes: number): Plan {
-  const config = {
-    ...{ ...defaultConfig(), root: ROOT, msn: 13, levels: 1, syncNowBytesMax: 100_000 },
-    transferBytesPerSecond: 5_000_000,
-  };
-  return {
-    profile: "transfer",
-    config,
-    ...{ masters: 2, dataNodes, standbys: 1, startWithinMs: 0 },
-    ...{ clients: 1, clientConcurrency: 1, keys: ["key0"], operations: 0, thinkMs: 1 },
-    mix: { get: 1, put: 1, delete: 0, conditional: 0 },
-    ...{ valueBytesMax: 0, clockSkew: 0, timerLateMsMax: 0, slowDisks: false, finalPowerLoss: false },
-    faultEveryMs: new Map(),
-  };
 }
