@@ -14,6 +14,9 @@ function columns(source: string, target: string): Readonly<Record<Participant, s
   return { source, target, standby: "standby", "active master": "active master", ZooKeeper: "ZooKeeper" };
 }
 
+/** When who was struck comes back: while the others still deal with it, and long after its session has ended. */
+export const RETURNS_MS = [300, 6000] as const;
+
 export interface Cell {
   readonly kind: Kind;
   readonly step: Step;
