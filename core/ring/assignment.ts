@@ -57,23 +57,35 @@ function trimmed(
   from: readonly number[],
   labels: readonly number[],
 ): { free: number[]; room: Map<number, number> } {
-  const msn = from.length;
   const shares = new Map(labels.map((label): [number, number[]] => [label, []]));
   const free: number[] = [];
   for (const [slot, label] of from.entries()) (shares.get(label) ?? free).push(slot);
-  const least = Math.floor(msn / labels.length);
-  let larger = msn % labels.length;
-  const room = new Map<number, number>();
+  const least = Math.floor(from.length / labels.length);
+  const larger = from.length % labels.length;
   // The larger shares go to those who have most already: nothing moves for their sake.
-  const byShare = [...shares].toSorted(([a, hasA], [b, hasB]) => hasB.length - hasA.length || a - b);
-  for (const [label, share] of byShare) {
-    const size = least + (larger-- > 0 ? 1 : 0);
-    if (share.length < size) room.set(label, size - share.length);
+  const sized = [...shares].toSorted(([a, hasA], [b, hasB]) => hasB.length - hasA.length || a - b)
+    .map(([label, share], i) => ({ label, share, size: least + (i < larger ? 1 : 0) }));
+  const lacking = sized.filter(({ share, size }) => share.length < size);
+  const room = new Map(lacking.map(({ label, share, size }) => [label, size - share.length]));
+  for (const { label, share, size } of sized) {
     if (share.length <= size) continue;
-    const distance = (slot: number) => ringDistance(slot, label, msn);
-    free.push(...share.toSorted((a, b) => distance(a) - distance(b) || a - b).slice(size));
+    free.push(...movableFirst(share, label, room, from.length).slice(0, share.length - size));
   }
   return { free, room };
+}
+
+/** Those first that are nearest to a label with room, and farthest from their own: so that shares stay together. */
+function movableFirst(
+  slots: readonly number[],
+  own: number,
+  room: ReadonlyMap<number, number>,
+  msn: number,
+): number[] {
+  const detour = new Map(slots.map((slot) => {
+    const away = ringDistance(slot, nearest(slot, room.keys(), msn), msn);
+    return [slot, away - ringDistance(slot, own, msn)];
+  }));
+  return slots.toSorted((a, b) => detour.get(a)! - detour.get(b)! || a - b);
 }
 
 function nearest(slot: number, labels: Iterable<number>, msn: number): number {

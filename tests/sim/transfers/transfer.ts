@@ -19,7 +19,7 @@ const CASTS = {
   join: { dataNodes: 2, source: 0, target: 1, slot: 6 },
   leave: { dataNodes: 2, source: 1, target: 0, slot: 6 },
   // The labels 0, 6 and 9 have 6, 4 and 3 slots: one moves.
-  rebalance: { dataNodes: 3, source: 0, target: 2, slot: 3 },
+  rebalance: { dataNodes: 3, source: 0, target: 2, slot: 11 },
 } as const;
 
 const VALUE_BYTES = 100_000;
