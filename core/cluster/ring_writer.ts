@@ -63,9 +63,9 @@ export class RingWriter {
   }
 
   /**
-   * Replaces the ring that was read; rejects with `too-large` before anything is sent. Resolves with what stands there now when that is our write, even if its reply
-   * was lost; rejects with `bad-version` or `no-node` when another wrote or our lock is gone, and with
-   * `connection-loss` when that cannot be found out now.
+   * Replaces the ring that was read. Resolves with what stands there now when that is our write, even if its reply
+   * was lost; rejects with `bad-version` or `no-node` when another wrote or our lock is gone, with `connection-loss`
+   * when that cannot be found out now, and with `too-large` before anything is sent.
    */
   async write(read: StoredRing, change: RingChange): Promise<StoredRing> {
     const ring = this.#next(read.ring, change);
