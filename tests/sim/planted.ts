@@ -392,12 +392,4 @@ export const PLANTED: readonly Planted[] = [
     replace: "void this.salvages.begin(slot, lineage);",
     why: "it would still listen to owners of earlier epochs, while its log is of a later one",
   },
-  {
-    name: "an assignment that does not follow who comes and goes",
-    file: "core/cluster/ring_writer.ts",
-    find: "assigned: keptEven(change),",
-    replace: "assigned: change.assigned,",
-    why:
-      "a node that joins gets no share in the ring, and the slots of one that has gone are assigned to nobody",
-  },
 ];
