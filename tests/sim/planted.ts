@@ -324,8 +324,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "the ring written without comparing its version",
     file: "core/cluster/ring_writer.ts",
-    find: "data: ringToJson(ring), version: read.nodeVersion },",
-    replace: "data: ringToJson(ring), version: undefined as unknown as number },",
+    find: "data, version: read.nodeVersion },",
+    replace: "data, version: undefined as unknown as number },",
     why: "a decision on an old ring undoes what was written since",
   },
   {
