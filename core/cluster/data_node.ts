@@ -235,6 +235,7 @@ export class DataNode {
   }
 
   #adopt(ring: Ring): void {
+    if (this.#stopping !== undefined) return;
     const { config } = this.#options;
     try {
       checkSameSettings(settingsOf(config), ring.settings);
