@@ -73,7 +73,7 @@ export class DataNode {
     this.#options = options;
     const { clock, disk, log } = options.world;
     this.#startedMs = clock.monotonicMs();
-    this.#saved = new SavedRing(disk, options.folder, log);
+    this.#saved = new SavedRing(clock, disk, options.folder, log);
     this.stopped = this.#stopped.promise;
     this.#ready.promise.catch(() => {});
   }

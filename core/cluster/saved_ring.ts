@@ -1,10 +1,12 @@
 import { messageOf } from "../platform/errors.ts";
-import type { Disk, Log } from "../platform/ports.ts";
+import type { Cancel, Clock, Disk, Log } from "../platform/ports.ts";
 import { ringFromJson, ringToJson } from "../ring/document.ts";
 import type { Ring } from "../ring/ring.ts";
 import { readWhole, replaceFile } from "../storage/replace_file.ts";
 
 const NAME = "ring.json";
+/** Saving costs two syncs of the file system, for which writes of clients would have to wait. */
+const PERIOD_MS = 1000;
 
 /**
  * The newest ring that a node has taken, on its disk: it shows when the coordinator went back in time, and is what it can
@@ -13,8 +15,15 @@ const NAME = "ring.json";
 export class SavedRing {
   #next: Ring | undefined;
   #saving: Promise<void> | undefined;
+  #cancel: Cancel | undefined;
+  #notBeforeMs = 0;
 
-  constructor(private readonly disk: Disk, private readonly folder: string, private readonly log: Log) {}
+  constructor(
+    private readonly clock: Clock,
+    private readonly disk: Disk,
+    private readonly folder: string,
+    private readonly log: Log,
+  ) {}
 
   /** The ring of this cluster that was saved last; undefined when there is none that can be read. */
   load(clusterId: string | undefined): Ring | undefined {
@@ -28,27 +37,38 @@ export class SavedRing {
     }
   }
 
-  /** Saves it soon; of several in a row only the last. */
+  /** Saves it soon, at most once in a while; of several in a row only the last. */
   save(ring: Ring): void {
     this.#next = ring;
-    this.#saving ??= this.#run();
+    if (this.#cancel !== undefined || this.#saving !== undefined) return;
+    const waitMs = Math.max(0, this.#notBeforeMs - this.clock.monotonicMs());
+    this.#cancel = this.clock.after(waitMs, () => this.#start());
   }
 
-  /** Resolves when nothing is being written. */
+  /** Saves what waits, at once; resolves when it is done. */
   async idle(): Promise<void> {
+    if (this.#cancel !== undefined) this.#start();
     await this.#saving;
+    if (this.#next !== undefined) await this.idle();
+  }
+
+  #start(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#saving = this.#run().finally(() => {
+      this.#saving = undefined;
+      if (this.#next !== undefined) this.save(this.#next);
+    });
   }
 
   async #run(): Promise<void> {
-    await Promise.resolve();
-    for (let ring = this.#next; ring !== undefined; ring = this.#next) {
-      this.#next = undefined;
-      try {
-        await replaceFile(this.disk, this.folder, NAME, new TextEncoder().encode(ringToJson(ring) + "\n"));
-      } catch (error) {
-        this.log("debug", "the ring could not be saved", { error: messageOf(error) });
-      }
+    const ring = this.#next!;
+    this.#next = undefined;
+    this.#notBeforeMs = this.clock.monotonicMs() + PERIOD_MS;
+    try {
+      await replaceFile(this.disk, this.folder, NAME, new TextEncoder().encode(ringToJson(ring) + "\n"));
+    } catch (error) {
+      this.log("debug", "the ring could not be saved", { error: messageOf(error) });
     }
-    this.#saving = undefined;
   }
 }

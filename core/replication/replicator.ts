@@ -21,6 +21,8 @@ const WAKE_MS = 5;
 const HOLD_MS = 100;
 /** The clocks have parted: the machine was suspended, and its monotonic clock stood still; or the wall clock was set. */
 const CLOCKS_APART_MS = 50;
+/** While whole slots are on their way: each change of the ring costs all processes, and the coordinator a sync. */
+const ADDS_EVERY_MS = 500;
 /** After a hand-over that did not come about. */
 const HAND_OVER_AGAIN_MS = 1000;
 
@@ -41,6 +43,7 @@ export class Replicator {
   readonly #owners = new Map<number, SlotOwner>();
   readonly #handOverNotBeforeMs = new Map<number, number>();
   readonly #comparison: Comparison;
+  #addsNotBeforeMs = 0;
   #ring: Ring | undefined;
   #placement: Placement | undefined;
   #cancelHeartbeat: Cancel | undefined;
@@ -252,11 +255,20 @@ export class Replicator {
           reason: wish.reason,
         });
       }
-      // Counted in before the master is asked.
-      if (wish.kind === ProposalKind.ADD) inSync.propose(wish.follower);
+      if (wish.kind === ProposalKind.ADD) {
+        if (nowMs < this.#addsNotBeforeMs) continue;
+        // Counted in before the master is asked.
+        inSync.propose(wish.follower);
+      }
       proposals.push(proposalOf(slot, epoch, inSync.isrSeq, wish));
     }
+    const adds = proposals.some(({ kind }) => kind === ProposalKind.ADD);
+    if (adds && this.#transferring) this.#addsNotBeforeMs = nowMs + ADDS_EVERY_MS;
     return proposals;
+  }
+
+  get #transferring(): boolean {
+    return [...this.#links.values()].some(({ transfer }) => transfer !== undefined);
   }
 
   /** Holds writes off until the successor has everything. */

@@ -43,18 +43,19 @@ Deno.test("history: a node does not take the successor of another ring than its 
 });
 
 Deno.test("history: a node's saved ring is the last one, of its own cluster, or none", async () => {
-  const disk = new SimDisk(new TestClock(), seeded(3));
+  const clock = new TestClock();
+  const disk = new SimDisk(clock, seeded(3));
   disk.makeFolder("node");
   const log = () => {};
-  const saved = new SavedRing(disk, "node", log);
+  const saved = new SavedRing(clock, disk, "node", log);
   assertEquals(saved.load("cluster"), undefined);
   for (const version of [2, 3, 4]) saved.save(ringOf(version, `n${version}`, ""));
   await saved.idle();
   const crashed = disk.crash();
-  assertEquals(new SavedRing(crashed, "node", log).load("cluster"), ringOf(4, "n4", ""));
-  assertEquals(new SavedRing(crashed, "node", log).load("another"), undefined);
+  assertEquals(new SavedRing(clock, crashed, "node", log).load("cluster"), ringOf(4, "n4", ""));
+  assertEquals(new SavedRing(clock, crashed, "node", log).load("another"), undefined);
   crashed.flip("node/ring.json", 0, 1);
-  assertEquals(new SavedRing(crashed, "node", log).load("cluster"), undefined);
+  assertEquals(new SavedRing(clock, crashed, "node", log).load("cluster"), undefined);
 });
 
 /** What the coordinator has at the path becomes what it had before. */
