@@ -37,6 +37,36 @@ export const AIMED_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "owner of the busiest slot out of the masters' reach, its followers restarted",
+    group: "aimed",
+    lastsMs: 2500,
+    replicated: true,
+    inject: (cluster, random) => {
+      const owner = cluster.busiestOwner();
+      if (owner === undefined) return undefined;
+      const masters = cluster.masters.map(({ name }) => name);
+      const others = cluster.nodes.filter((machine) => machine !== owner);
+      for (const name of masters) {
+        cluster.network.cut(owner.name, name);
+        cluster.network.cut(name, owner.name);
+      }
+      // They have promised the owner, who goes on, and are asked to take its place as soon as they are back.
+      cluster.scheduler.after(1000 * random.number(), () => {
+        for (const machine of others) {
+          if (!machine.alive) continue;
+          machine.kill("process");
+          machine.startIn(5 + 50 * random.number());
+        }
+      });
+      return () => {
+        for (const name of masters) {
+          cluster.network.heal(owner.name, name);
+          cluster.network.heal(name, owner.name);
+        }
+      };
+    },
+  },
+  {
     name: "owner and active master killed together",
     group: "aimed",
     inject: (cluster, random) => {
