@@ -4,7 +4,6 @@ import { createServer, type Socket } from "node:net";
 import { joinAddress, splitAddress } from "../platform/address.ts";
 import { KvError, messageOf } from "../platform/errors.ts";
 import type { Address, Clock } from "../platform/ports.ts";
-import { joinWrites } from "./joined_writes.ts";
 import type { Settings } from "./options.ts";
 
 /** The listening socket of a server and the connections that came in. */
@@ -28,7 +27,6 @@ export function acceptConnections(address: Address, grpc: Server, settings: Sett
   const sockets = new Set<Socket>();
   const listener = createServer((socket) => {
     socket.setNoDelay();
-    joinWrites(socket);
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
     injector.injectConnection(socket);

@@ -1,5 +1,5 @@
 /**
- * Repairs of HTTP/2 sessions that cannot be made from outside. Import it before a session is made.
+ * Two repairs of HTTP/2 sessions, at either end, that cannot be made from outside. Import it before a session is made.
  *
  * GOAWAY: a peer that says goodbye makes `node:http2` close the session from within the callback for that frame. Deno
  * (2.9.6; denoland/deno#36788) then frees the native session at once, although the native code that called back goes on
@@ -9,17 +9,9 @@
  *
  * Silence: grpc-js waits without limit for the first words of a server that has accepted the connection, and a frozen
  * process accepts as long as its kernel does. Here, such an attempt fails after a while, and is made again later.
- *
- * Writes: see `joined_writes.ts`, which servers do with their own sockets.
  */
 
-import http2, {
-  type ClientHttp2Session,
-  type Http2Session,
-  type SecureClientSessionOptions,
-} from "node:http2";
-import type { Socket } from "node:net";
-import { joinWrites } from "./joined_writes.ts";
+import http2, { type ClientHttp2Session, type Http2Session } from "node:http2";
 
 const HANDSHAKE_TIMEOUT_MS = 2000;
 
@@ -41,17 +33,10 @@ function limitHandshake(session: ClientHttp2Session): ClientHttp2Session {
   return session;
 }
 
-/** The options with sockets of which the writes are joined. */
-function joining(options: SecureClientSessionOptions): SecureClientSessionOptions {
-  const { createConnection } = options;
-  if (createConnection === undefined) return options;
-  return { ...options, createConnection: (...args) => joinWrites(createConnection(...args) as Socket) };
-}
-
 const { connect, createServer } = http2;
 
-http2.connect = ((authority: string | URL, options?: SecureClientSessionOptions) => {
-  return limitHandshake(closeLater(connect(authority, options && joining(options))));
+http2.connect = ((...args: Parameters<typeof connect>) => {
+  return limitHandshake(closeLater(connect(...args)));
 }) as typeof connect;
 
 http2.createServer = ((...args: Parameters<typeof createServer>) => {
