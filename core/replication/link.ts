@@ -73,7 +73,8 @@ interface SentHeartbeat {
 
 /**
  * The way from this process, as the owner of slots, to one process that copies them: one stream, opened again whenever
- * it breaks. Everything about a slot starts anew with the stream: where does your log end, what is missing, records.
+ * it breaks, while there are slots. Everything about a slot starts anew with the stream: where does your log end, what is
+ * missing, records.
  */
 export class Link implements Incoming<ReplicateReply> {
   readonly #slots = new Map<number, FollowedSlot>();
@@ -111,6 +112,7 @@ export class Link implements Incoming<ReplicateReply> {
   follow(followed: FollowedSlot): void {
     this.leave(followed.slot);
     this.#slots.set(followed.slot, followed);
+    if (this.#outgoing === undefined && this.#cancelReopen === undefined) this.#open();
     this.#flushSoon();
   }
 
@@ -199,11 +201,13 @@ export class Link implements Incoming<ReplicateReply> {
       followed.follower.askedMs = undefined;
     }
     log("debug", "the stream to a follower broke", { to: this.address, error: messageOf(error) });
+    if (this.#slots.size === 0) return;
     this.#cancelReopen = clock.after(REOPEN_MS * (0.5 + random.number()), () => this.#open());
     wake();
   }
 
   #open(): void {
+    this.#cancelReopen = undefined;
     this.#blocked = false;
     const outgoing = this.parts.transport.stream(this.address, cluster.replicate, this);
     this.#outgoing = outgoing;

@@ -82,11 +82,13 @@ export function nextWish(
     !isIn(wanted.superfluous, follower) && faultOf(follower, lastLsn, nowMs, patience) === undefined
   );
   if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };
+  // The owner before lets go of its promises, and of the slot, once this one serves.
+  if (!serving) return undefined;
   const complete = followers.every((follower) => follower.inRing);
   const superfluous = followers.find((follower) => follower.inRing && isIn(wanted.superfluous, follower));
   if (complete && superfluous !== undefined) return { kind: ProposalKind.REMOVE, follower: superfluous };
   const successor = followers.find((follower) => follower.inRing && sameRef(follower.ref, wanted.owner));
-  if (serving && successor !== undefined) return { kind: ProposalKind.HAND_OVER, follower: successor };
+  if (successor !== undefined) return { kind: ProposalKind.HAND_OVER, follower: successor };
   return undefined;
 }
 

@@ -10,6 +10,7 @@ import { FollowedSlot } from "./followed_slot.ts";
 import { Link, type LinkParts } from "./link.ts";
 import { nextWish, type Patience, proposalOf } from "./proposals.ts";
 import type { Promises } from "./promises.ts";
+import { type OwnedWish, Rounds } from "./rounds.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
 const HEARTBEATS_PER_PROMISE = 4;
@@ -17,14 +18,8 @@ const STALLED_MS = 1000;
 const DOWN_MS = 200;
 /** Events that come together are looked at together. */
 const WAKE_MS = 5;
-/** How long writes to a slot are held off for its hand-over. */
-const HOLD_MS = 100;
 /** The clocks have parted: the machine was suspended, and its monotonic clock stood still; or the wall clock was set. */
 const CLOCKS_APART_MS = 50;
-/** While whole slots are on their way: each change of the ring costs all processes, and the coordinator a sync. */
-const ADDS_EVERY_MS = 500;
-/** After a hand-over that did not come about. */
-const HAND_OVER_AGAIN_MS = 1000;
 
 export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compared" | "wake"> {
   readonly clock: Clock;
@@ -41,9 +36,8 @@ export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compar
 export class Replicator {
   readonly #links = new Map<string, Link>();
   readonly #owners = new Map<number, SlotOwner>();
-  readonly #handOverNotBeforeMs = new Map<number, number>();
   readonly #comparison: Comparison;
-  #addsNotBeforeMs = 0;
+  readonly #rounds: Rounds;
   #ring: Ring | undefined;
   #placement: Placement | undefined;
   #cancelHeartbeat: Cancel | undefined;
@@ -59,6 +53,7 @@ export class Replicator {
   constructor(private readonly parts: ReplicatorParts) {
     const wrong = (...which: [SlotOwner, Follower, string]) => this.#mismatched(...which);
     this.#comparison = new Comparison({ ...parts, wrong });
+    this.#rounds = new Rounds(parts.clock, parts.engine);
     parts.engine.onWritten((slots) => {
       let sent = false;
       for (const link of this.#links.values()) sent = link.written(slots) || sent;
@@ -78,20 +73,20 @@ export class Replicator {
       this.#awakeMs = clock.monotonicMs();
       this.#cancelHeartbeat = clock.every(this.#heartbeatMs, () => this.#beat());
     }
-    const wanted = new Set<string>();
     for (const [slot, owner] of owners) {
       // Deposed, though this ring does not know it yet: its log may be another's by now.
       if (owner.state === "closed") continue;
       this.#owners.set(slot, owner);
       owner.adopt(ring.slots[slot]!, followersOf(ring, slot, placement));
-      for (const follower of owner.inSync.followers) this.#follow(ring, owner, follower, wanted);
+      for (const follower of owner.inSync.followers) this.#follow(ring, owner, follower);
       for (const link of this.#links.values()) {
         const { followers } = owner.inSync;
         if (!followers.some(({ ref }) => sameRef(ref, link.to))) link.leave(slot);
       }
     }
+    this.#prepare(ring, placement);
     for (const [name, link] of this.#links) {
-      if (wanted.has(name)) continue;
+      if (addressOf(ring, link.to) === link.address) continue;
       link.close();
       this.#links.delete(name);
     }
@@ -107,18 +102,20 @@ export class Replicator {
   /** Who copies the slots of this node, and how far they are. */
   followers(): FollowerStatus[] {
     const { engine } = this.parts;
-    return [...this.#links.values()].map(({ to, address, slots, transfer }) => {
-      const followed = [...slots.values()];
-      const behind = followed.map(({ slot, follower }) => engine.slot(slot).lastLsn - follower.ackedLsn);
-      return {
-        node: to,
-        address,
-        slots: followed.length,
-        inSync: followed.filter(({ follower }) => follower.inRing).length,
-        lag: Math.max(0, ...behind),
-        transfer,
-      };
-    });
+    return [...this.#links.values()].filter(({ slots }) => slots.size > 0).map(
+      ({ to, address, slots, transfer }) => {
+        const followed = [...slots.values()];
+        const behind = followed.map(({ slot, follower }) => engine.slot(slot).lastLsn - follower.ackedLsn);
+        return {
+          node: to,
+          address,
+          slots: followed.length,
+          inSync: followed.filter(({ follower }) => follower.inRing).length,
+          lag: Math.max(0, ...behind),
+          transfer,
+        };
+      },
+    );
   }
 
   /** Copies of its slots that this node has found not to be the same. */
@@ -135,16 +132,32 @@ export class Replicator {
     this.#owners.clear();
   }
 
-  #follow(ring: Ring, owner: SlotOwner, follower: Follower, wanted: Set<string>): void {
-    const address = addressOf(ring, follower.ref);
-    const name = nameOf(follower.ref, address ?? "");
-    const link = this.#links.get(name) ??
-      (address === undefined ? undefined : this.#open(name, follower.ref, address));
+  #follow(ring: Ring, owner: SlotOwner, follower: Follower): void {
+    const link = this.#linkTo(ring, follower.ref);
     if (link === undefined) return;
-    wanted.add(name);
     const followed = link.slots.get(owner.slot);
     if (followed?.owner === owner && followed.follower === follower) return;
     link.follow(new FollowedSlot(owner, follower, this.parts.engine));
+  }
+
+  /** Slots that are about to be handed over to this node pause for as long as it takes to reach their copies. */
+  #prepare(ring: Ring, placement: Placement): void {
+    const { self } = this.parts;
+    for (const [slot, { owner, isr }] of ring.slots.entries()) {
+      if (!sameRef(placement.wanted[slot]?.ref, self) || owner === undefined || sameRef(owner, self)) {
+        continue;
+      }
+      if (!isr.some((ref) => sameRef(ref, self))) continue;
+      for (const ref of isr) if (!sameRef(ref, self)) this.#linkTo(ring, ref);
+    }
+  }
+
+  /** A link lasts as long as the ring has the process: it is needed again, as a rule. */
+  #linkTo(ring: Ring, to: NodeRef): Link | undefined {
+    const address = addressOf(ring, to);
+    if (address === undefined) return undefined;
+    const name = nameOf(to, address);
+    return this.#links.get(name) ?? this.#open(name, to, address);
   }
 
   #open(name: string, to: NodeRef, address: string): Link {
@@ -228,14 +241,29 @@ export class Replicator {
   }
 
   #proposals(ring: Ring, placement: Placement): Proposal[] {
+    this.#noteSleep(this.parts.clock.monotonicMs());
+    const due = this.#rounds.due(this.#wishes(ring, placement), this.#transferring);
+    if (this.#rounds.open) this.#wake();
+    return due.map(({ owner: { slot, epoch, inSync }, wish }) => {
+      const { kind, follower, reason } = wish;
+      if (reason !== undefined) {
+        const { id: node } = follower.ref;
+        this.parts.log("debug", "a copy is to leave the in-sync set", { slot, node, reason });
+      }
+      // Counted in before the master is asked.
+      if (kind === ProposalKind.ADD) inSync.propose(follower);
+      return proposalOf(slot, epoch, inSync.isrSeq, wish);
+    });
+  }
+
+  #wishes(ring: Ring, placement: Placement): OwnedWish[] {
     const nowMs = this.parts.clock.monotonicMs();
-    this.#noteSleep(nowMs);
     const patience: Patience = { stalledMs: STALLED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
-    const proposals: Proposal[] = [];
+    const wishes: OwnedWish[] = [];
     for (const [slot, owner] of this.#owners) {
       if (owner.state === "closed") continue;
       const { lastLsn, committedLsn } = this.parts.engine.slot(slot);
-      const { inSync, epoch, startLsn } = owner;
+      const { inSync, startLsn } = owner;
       const neededLsn = startLsn === 0 ? Infinity : Math.max(committedLsn, startLsn);
       const owned = { inSync, lastLsn, neededLsn, serving: owner.state === "serving" };
       const wanted = {
@@ -243,47 +271,13 @@ export class Replicator {
         superfluous: superfluousOf(ring, slot, placement),
       };
       const wish = nextWish(owned, wanted, nowMs, patience);
-      if (wish === undefined) continue;
-      if (wish.kind === ProposalKind.HAND_OVER && !this.#readyToHandOver(owner, wish.follower, nowMs)) {
-        continue;
-      }
-      if (wish.reason !== undefined) {
-        const { ref } = wish.follower;
-        this.parts.log("debug", "a copy is to leave the in-sync set", {
-          slot,
-          node: ref.id,
-          reason: wish.reason,
-        });
-      }
-      if (wish.kind === ProposalKind.ADD) {
-        if (nowMs < this.#addsNotBeforeMs) continue;
-        // Counted in before the master is asked.
-        inSync.propose(wish.follower);
-      }
-      proposals.push(proposalOf(slot, epoch, inSync.isrSeq, wish));
+      if (wish !== undefined) wishes.push({ owner, wish });
     }
-    const adds = proposals.some(({ kind }) => kind === ProposalKind.ADD);
-    if (adds && this.#transferring) this.#addsNotBeforeMs = nowMs + ADDS_EVERY_MS;
-    return proposals;
+    return wishes;
   }
 
   get #transferring(): boolean {
     return [...this.#links.values()].some(({ transfer }) => transfer !== undefined);
-  }
-
-  /** Holds writes off until the successor has everything. */
-  #readyToHandOver(owner: SlotOwner, successor: Follower, nowMs: number): boolean {
-    const { lastLsn } = this.parts.engine.slot(owner.slot);
-    const complete = owner.idle && successor.ackedLsn === lastLsn;
-    if (owner.held) {
-      if (!complete) this.#wake();
-      return complete;
-    }
-    if (nowMs < (this.#handOverNotBeforeMs.get(owner.slot) ?? 0)) return false;
-    this.#handOverNotBeforeMs.set(owner.slot, nowMs + HAND_OVER_AGAIN_MS);
-    owner.hold(HOLD_MS);
-    if (!complete) this.#wake();
-    return complete;
   }
 }
 

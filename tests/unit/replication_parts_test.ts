@@ -127,6 +127,19 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   assertEquals(wish(5, 1000), silent);
 });
 
+Deno.test("wishes: the owner before stays in sync until the new one serves", () => {
+  const set = new InSyncSet(SELF);
+  set.adopt(entry(5, A), [A], 0);
+  const alive = { downSinceMs: undefined, promisedUntilMs: 900, streaming: true, ackedLsn: 4 };
+  Object.assign(set.followers[0]!, alive);
+  const wish = (serving: boolean) => {
+    const slot = { inSync: set, lastLsn: 4, neededLsn: 4, serving };
+    return nextWish(slot, { owner: SELF, superfluous: [A] }, 100, PATIENCE);
+  };
+  assertEquals(wish(false), undefined);
+  assertEquals(wish(true)?.kind, ProposalKind.REMOVE);
+});
+
 Deno.test("batch: records come back as they were", () => {
   const writer = new BatchWriter(64);
   const records = Array.from({ length: 50 }, (_, i) => record(i % 3, 2, i + 1));
