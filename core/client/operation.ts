@@ -56,8 +56,9 @@ export class Operation {
   sendingId = 0;
   /** Sendings that no answer has settled, see above; always 0 for gets. */
   unsettled = 0;
-  /** Error replies so far. */
+  /** Error replies of the same carrier in a row: another owner may be about to serve. */
   failures = 0;
+  #refusedBy: Carrier | undefined = undefined;
   /** While waiting: sent again at this time ... */
   resendAtMs = Infinity;
   /** ... or as soon as there is a ring of this version. */
@@ -97,7 +98,8 @@ export class Operation {
 
   /** Takes notice of an error reply to one sending, and says what it calls for. */
   refused(error: KvError): NextStep {
-    this.failures++;
+    this.failures = this.carrier === this.#refusedBy ? this.failures + 1 : 1;
+    this.#refusedBy = this.carrier;
     this.lastError = error;
     const { code } = error;
     if (this.ids !== undefined && saysNothingWasDone(code)) this.unsettled--;

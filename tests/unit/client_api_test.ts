@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import type { NodeDump } from "../../core/client/api.ts";
 import { backoffMs } from "../../core/client/backoff.ts";
+import { Operation } from "../../core/client/operation.ts";
 import { WriteIds } from "../../core/client/write_ids.ts";
 import { KvError } from "../../core/platform/errors.ts";
+import { OperationKind } from "../../proto/gen/kv/v1/kv.ts";
 import { SeededRandom } from "../sim/world/random.ts";
 import {
   cluster,
@@ -215,6 +217,34 @@ Deno.test("write ids: the lowest unfinished sequence", () => {
   }
   for (const sequence of unfinished) ids.finish(sequence);
   assertEquals(ids.take(), ids.lowestUnfinished);
+});
+
+Deno.test("backoff: it begins again with another owner, who may be about to serve", () => {
+  const nothing = () => {};
+  const key = new Uint8Array([1]);
+  const operation = new Operation(
+    OperationKind.GET,
+    key,
+    key,
+    undefined,
+    1,
+    1,
+    1,
+    undefined,
+    0,
+    nothing,
+    nothing,
+  );
+  const node = (id: string) => ({
+    node: { ref: { id, incarnation: 1 }, address: "", label: 0, leaving: false },
+  });
+  const refusedBy = (carrier: ReturnType<typeof node>, times: number) => {
+    operation.carrier = carrier;
+    for (let i = 0; i < times; i++) operation.refused(new KvError("unavailable", "not now"));
+    return operation.failures;
+  };
+  const [before, after] = [node("before"), node("after")];
+  assertEquals([refusedBy(before, 4), refusedBy(after, 1), refusedBy(after, 1)], [4, 1, 2]);
 });
 
 Deno.test("backoff: from 20 to 250 ms, at most half of it left out", () => {
