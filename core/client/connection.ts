@@ -40,7 +40,7 @@ export interface ConnectionPorts {
   readonly transport: Transport;
 }
 
-/** Idle: opens when there is work. Resting: after a failure, before the next try. */
+/** Idle: opens when there is work, or when told to. Resting: after a failure, before the next try. */
 type Phase = "idle" | "opening" | "open" | "resting" | "closed";
 
 export class Connection implements Carrier {
@@ -71,6 +71,11 @@ export class Connection implements Carrier {
   /** Why the node cannot be reached at present; undefined while nothing is known to be wrong. */
   get lastError(): KvError | undefined {
     return this.#lastError;
+  }
+
+  /** Opens the stream though nothing is to be sent yet. */
+  open(): void {
+    if (this.#phase === "idle") void this.#open();
   }
 
   /** Sends the operation together with all others that are added in this turn of the event loop. */

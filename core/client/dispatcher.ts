@@ -7,8 +7,8 @@ import type { Reply } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Cancel } from "../platform/ports.ts";
 import { uuidV7 } from "../platform/random.ts";
-import { NO_LABEL } from "../ring/owners.ts";
-import type { Ring } from "../ring/ring.ts";
+import { membersOf, NO_LABEL } from "../ring/owners.ts";
+import { type Ring, sameRef } from "../ring/ring.ts";
 import { answerOf, changedNothing } from "./answer.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Connection, ConnectionListener, ConnectionPorts } from "./connection.ts";
@@ -19,6 +19,8 @@ import { WriteIds } from "./write_ids.ts";
 
 /** Time limits and waiting operations are looked at so often, while there are operations. */
 const SWEEP_PERIOD_MS = 20;
+/** Who stays for longer than this is ready for other owners. */
+const EARLY_AFTER_MS = 1000;
 /** An operation that waits for a ring is sent again after this time even without. */
 const RING_WAIT_MS = 250;
 
@@ -30,6 +32,7 @@ export class Dispatcher implements ConnectionListener {
   /** No operation's deadline lies before; so most sweeps need not look at each of them. */
   #nextDeadlineMs = Infinity;
   #sweeper: Cancel | undefined = undefined;
+  #cancelEarly: Cancel | undefined = undefined;
   readonly #routes: Routes;
   #ids: WriteIds;
 
@@ -46,6 +49,7 @@ export class Dispatcher implements ConnectionListener {
   start(operation: Operation): void {
     this.#operations.add(operation);
     if (operation.deadlineMs < this.#nextDeadlineMs) this.#nextDeadlineMs = operation.deadlineMs;
+    this.#cancelEarly ??= this.ports.clock.after(EARLY_AFTER_MS, () => this.#routes.openEarly());
     this.#sweeper ??= this.ports.clock.every(SWEEP_PERIOD_MS, () => this.#sweep());
     this.#route(operation);
   }
@@ -96,6 +100,7 @@ export class Dispatcher implements ConnectionListener {
     const closed = new KvError("unavailable", "the client was closed");
     for (const operation of this.#operations) this.#fail(operation, closed);
     this.#routes.close();
+    this.#cancelEarly?.();
     this.#sweeper?.();
     this.#sweeper = undefined;
   }
@@ -184,14 +189,16 @@ export class Dispatcher implements ConnectionListener {
       return new KvError("unavailable", `${what}: ${this.source.trouble}; is a master running?${undone}`);
     }
     const slot = operation.hash % ring.settings.msn;
-    const reason = `slot ${slot}, ${ownerText(connection)}: ${reasonText(operation, connection)}`;
+    const reason = `slot ${slot}, ${ownerText(ring, slot)}: ${reasonText(operation, connection)}`;
     return new KvError("unavailable", `${what}: ${reason}${undone}`, { slot, ringVersion: ring.version });
   }
 }
 
-function ownerText(connection: Connection | undefined): string {
-  if (connection === undefined) return "which no node owns";
-  const { label, ref, address } = connection.node;
+function ownerText(ring: Ring, slot: number): string {
+  const { owner } = ring.slots[slot]!;
+  const node = membersOf(ring).find(({ ref }) => sameRef(ref, owner));
+  if (node === undefined) return "which no node owns";
+  const { label, ref, address } = node;
   return `${label === NO_LABEL ? "no label" : `label ${label}`}, node ${ref.id} at ${address}`;
 }
 

@@ -1,4 +1,4 @@
-import { ownersOf } from "../ring/owners.ts";
+import { membersOf } from "../ring/owners.ts";
 import type { Ring, RingNode } from "../ring/ring.ts";
 import { Connection, type ConnectionListener, type ConnectionPorts } from "./connection.ts";
 
@@ -6,14 +6,21 @@ import { Connection, type ConnectionListener, type ConnectionPorts } from "./con
 export class Routes {
   /** One per slot; undefined where the ring names no owner. Empty before the first ring. */
   #bySlot: readonly (Connection | undefined)[] = [];
-  /** By node id, incarnation and address: another process is another connection. */
+  /** By node id, incarnation and address: another process is another connection. Those to standbys wait for their day. */
   #connections = new Map<string, Connection>();
+  #early = false;
 
   constructor(private readonly ports: ConnectionPorts, private readonly listener: ConnectionListener) {}
 
   /** Undefined before the first ring, and while the slot has no owner. */
   find(hash: number): Connection | undefined {
     return this.#bySlot[hash % this.#bySlot.length];
+  }
+
+  /** From now on connections are opened before they are needed: a change of owner does not have to wait for that. */
+  openEarly(): void {
+    this.#early = true;
+    for (const connection of this.#connections.values()) connection.open();
   }
 
   /**
@@ -24,9 +31,9 @@ export class Routes {
     const before = this.#connections;
     this.#connections = new Map();
     const byOwner = new Map<string, Connection>();
-    for (const node of ownersOf(ring)) {
+    for (const node of membersOf(ring)) {
       const key = keyOf(node);
-      const connection = before.get(key) ?? new Connection(node, this.ports, this.listener);
+      const connection = before.get(key) ?? this.#newConnection(node);
       this.#connections.set(key, connection);
       byOwner.set(refKey(node.ref), connection);
     }
@@ -35,6 +42,12 @@ export class Routes {
     for (const [key, connection] of before) {
       if (!this.#connections.has(key)) connection.close();
     }
+  }
+
+  #newConnection(node: RingNode): Connection {
+    const connection = new Connection(node, this.ports, this.listener);
+    if (this.#early) connection.open();
+    return connection;
   }
 
   close(): void {

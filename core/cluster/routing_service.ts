@@ -4,7 +4,7 @@ import { KvError } from "../platform/errors.ts";
 import type { Cancel, Incoming, Outgoing, Services } from "../platform/ports.ts";
 import { ringToMessage } from "../ring/document.ts";
 import { fnv1a32 } from "../ring/hash.ts";
-import { ownersOf } from "../ring/owners.ts";
+import { membersOf } from "../ring/owners.ts";
 import { slotOf } from "../ring/placement.ts";
 import { type Ring, sameRef } from "../ring/ring.ts";
 import { routing } from "../rpc/methods.ts";
@@ -25,7 +25,7 @@ export function bindRouting(services: Services, rings: RingKeeper, self: SelfDes
     const hash = fnv1a32(key);
     const slot = slotOf(hash, ring.settings.msn);
     const entry = ring.slots[slot]!;
-    const found = ownersOf(ring).find((node) => sameRef(node.ref, entry.owner));
+    const found = membersOf(ring).find((node) => sameRef(node.ref, entry.owner));
     const owner = found && { ...found, label: Math.max(0, found.label) };
     return { hash, slot, epoch: entry.epoch, ringVersion: ring.version, owner };
   });

@@ -20,6 +20,14 @@ Deno.test("operations of one turn travel as one message to each owner", async ()
   assertEquals(nodes[0].streams, 1);
 });
 
+Deno.test("who stays is connected to all nodes before they are needed, who does not is not", async () => {
+  const { world, nodes: [a, b], client } = await cluster();
+  await world.run(client.get(KEY_A));
+  assertEquals([a.streams, b.streams], [1, 0]);
+  await world.runMs(2000);
+  assertEquals([a.streams, b.streams], [1, 1]);
+});
+
 Deno.test("a message stays below 1 MiB, but for one larger operation", async () => {
   const { world, nodes, client } = await cluster();
   const keys = keysIn(0, 6, 6);

@@ -1,5 +1,5 @@
 import { fnv1a32 } from "../../ring/hash.ts";
-import { ownersOf } from "../../ring/owners.ts";
+import { membersOf } from "../../ring/owners.ts";
 import { slotOf } from "../../ring/placement.ts";
 import { followersOf, placementOf } from "../../ring/followers.ts";
 import { filePath } from "../../ring/primes.ts";
@@ -44,7 +44,7 @@ export function explainKey(ring: Ring, key: Uint8Array): Explanation {
   return {
     hash,
     slot,
-    owner: ownersOf(ring).find(({ ref }) => sameRef(ref, entry.owner)),
+    owner: membersOf(ring).find(({ ref }) => sameRef(ref, entry.owner)),
     epoch: entry.epoch,
     copies: holders.map((ref) => ({
       ref,
