@@ -1,5 +1,6 @@
 /** Records on the way from an owner to a follower: one after the other, in the form that they have in the log. */
 
+import type { ReplicateBatch } from "../../proto/gen/kv/v1/cluster.ts";
 import { KvError } from "../platform/errors.ts";
 import {
   type Buffer,
@@ -15,6 +16,20 @@ import type { LogRecord } from "../storage/record.ts";
 /** No file, so no place that a record would belong to. */
 const NO_SALT = 0;
 const NO_PLACE = 0;
+
+/** A message to a follower that says nothing. */
+export const NOTHING: ReplicateBatch = {
+  from: undefined,
+  to: undefined,
+  number: 0,
+  heartbeat: undefined,
+  mismatch: undefined,
+  queries: [],
+  begins: [],
+  records: new Uint8Array(0),
+  committedSlots: [],
+  committedLsns: [],
+};
 
 /** Collects the records of one batch. */
 export class BatchWriter {

@@ -20,7 +20,7 @@ import type {
 import type { NodeRef } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
 import type { Engine } from "../storage/engine.ts";
-import { BatchWriter } from "./batch.ts";
+import { BatchWriter, NOTHING } from "./batch.ts";
 import type { FollowedSlot } from "./followed_slot.ts";
 import { type Mark, SentBatches } from "./sent_batches.ts";
 import { SnapshotSender, type TransferProgress } from "./snapshot_sender.ts";
@@ -34,18 +34,6 @@ const WINDOW_BYTES = 4 << 20;
 const TOLD_EVERY_LSNS = 16;
 const REOPEN_MS = 100;
 const ASK_AGAIN_MS = 100;
-const EMPTY_BATCH: ReplicateBatch = {
-  from: undefined,
-  to: undefined,
-  number: 0,
-  heartbeat: undefined,
-  mismatch: undefined,
-  queries: [],
-  begins: [],
-  records: new Uint8Array(0),
-  committedSlots: [],
-  committedLsns: [],
-};
 
 export interface LinkParts {
   readonly self: NodeRef;
@@ -217,7 +205,7 @@ export class Link implements Incoming<ReplicateReply> {
   }
 
   #send(message: Partial<ReplicateBatch>): void {
-    const sent = this.#outgoing?.send({ ...EMPTY_BATCH, ...message });
+    const sent = this.#outgoing?.send({ ...NOTHING, ...message });
     if (sent === false) this.#blocked = true;
   }
 

@@ -338,9 +338,9 @@ export const PLANTED: readonly Planted[] = [
       find: "follower.ackedLsn >= neededLsn &&",
       replace: "follower.ackedLsn >= neededLsn && !sameRef(follower.ref, wanted.owner) &&",
     }, {
-      file: "core/replication/replicator.ts",
-      find: "owner.idle && successor.ackedLsn === lastLsn;",
-      replace: "owner.idle && lastLsn > 0;",
+      file: "core/replication/rounds.ts",
+      find: "return owner.idle && follower.ackedLsn === this.engine.slot(owner.slot).lastLsn;",
+      replace: "return owner.idle && follower.streaming;",
     }, {
       file: "core/cluster/decide/proposals.ts",
       find: "      if (!isMember || node.id === entry.owner.id)",
