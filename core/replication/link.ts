@@ -117,7 +117,9 @@ export class Link implements Incoming<ReplicateReply> {
   written(slots: Iterable<number>): boolean {
     for (const slot of slots) {
       const followed = this.#slots.get(slot);
-      if (followed?.phase === "streaming") this.#ready.add(followed);
+      if (followed === undefined) continue;
+      this.#snapshots.clientWrote();
+      if (followed.phase === "streaming") this.#ready.add(followed);
     }
     return this.#ready.size > 0 && this.#flush();
   }
@@ -316,7 +318,7 @@ export class Link implements Incoming<ReplicateReply> {
     this.#send({ begins: [begin] });
     followed.owner.acked(followed.follower, way.afterLsn, this.parts.clock.monotonicMs());
     followed.owner.advance();
-    this.written([slot]);
+    this.#streams(followed);
     this.parts.wake();
   }
 
@@ -336,7 +338,13 @@ export class Link implements Incoming<ReplicateReply> {
 
   #snapshotSent(followed: FollowedSlot, baseLsn: number): void {
     followed.stream(baseLsn);
-    this.written([followed.slot]);
+    this.#streams(followed);
+  }
+
+  /** The slot's log may go on. */
+  #streams(followed: FollowedSlot): void {
+    if (followed.phase === "streaming") this.#ready.add(followed);
+    this.#flush();
   }
 
   #refused(slot: number, epoch: number, reason: string): void {

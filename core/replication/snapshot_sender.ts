@@ -4,17 +4,26 @@ import { BatchWriter } from "./batch.ts";
 import type { FollowedSlot } from "./followed_slot.ts";
 import { SnapshotSource } from "./snapshot_source.ts";
 
-const PART_BYTES = 128 << 10;
-/** Making a part holds requests up for about this long at most; looked at after so many records. */
-const PART_MS = 2;
+interface Pace {
+  readonly partBytes: number;
+  /** Making a part holds requests up for about this long at most. */
+  readonly partMs: number;
+  /** Parts under way unacknowledged: the records of other slots have to wait for them at the follower. */
+  readonly partsMax: number;
+  /**
+   * A part that took longer than the quickest shows that one of the two ends is busy. Then the sender rests so many
+   * times the difference, and leaves the processor to requests.
+   */
+  readonly rests: number;
+}
+
+/** While nobody writes. */
+const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 2, rests: 1 };
+/** While clients write: what a part holds up, here and at the follower, is as short as their writes. */
+const GENTLE: Pace = { partBytes: 32 << 10, partMs: 1, partsMax: 1, rests: 2 };
+/** So long after a write it counts as if clients were writing: ten a second are no load yet. */
+const WRITING_MS = 100;
 const RECORDS_PER_LOOK = 16;
-/** Parts under way unacknowledged: the records of other slots have to wait for them at the follower. */
-const PARTS_MAX = 2;
-/**
- * A part that took longer than the quickest shows that one of the two ends is busy. Then the sender rests so many times
- * the difference, and leaves the processor to requests.
- */
-const RESTS = 1;
 const REST_MS_MAX = 100;
 
 export interface SnapshotListener {
@@ -26,6 +35,7 @@ export interface SnapshotListener {
 
 interface Part {
   readonly startMs: number;
+  readonly pace: Pace;
   /** It ends its snapshot, and is smaller than others. */
   readonly last: boolean;
 }
@@ -51,17 +61,19 @@ export interface TransferProgress {
 
 /**
  * Sends snapshots over a link: one slot at a time, in small parts, at a bounded rate, and slower while there is other
- * work, so that it holds up neither requests nor other slots.
+ * work, so that it holds up neither requests nor other slots. Each part wakes both ends and is synced by itself, which
+ * is why they are larger while nobody has to wait for them.
  */
 export class SnapshotSender {
   readonly #waiting = new Map<FollowedSlot, number>();
-  readonly #writer = new BatchWriter(PART_BYTES);
+  readonly #writer = new BatchWriter(SWIFT.partBytes);
   #current: Sending | undefined;
   readonly #unacked: Part[] = [];
   /** When a part was acknowledged the last time. */
   #ackedMs = 0;
   /** What a part took to its acknowledgement, at best, since there was nothing to send the last time. */
-  #quickestMs = Infinity;
+  readonly #quickestMs = new Map<Pace, number>();
+  #writtenMs = -Infinity;
   /** The next part may go then. */
   #notBeforeMs = 0;
   /** Of the snapshots that were sent without a rest between them. */
@@ -81,10 +93,15 @@ export class SnapshotSender {
     if (this.#current === undefined && this.#waiting.size === 0) {
       this.#sinceMs = this.clock.monotonicMs();
       this.#bytesSent = 0;
-      this.#quickestMs = Infinity;
+      this.#quickestMs.clear();
     }
     this.#waiting.set(followed, since);
     this.#pump();
+  }
+
+  /** A client has written to one of the slots that the follower copies. */
+  clientWrote(): void {
+    this.#writtenMs = this.clock.monotonicMs();
   }
 
   drop(followed: FollowedSlot): void {
@@ -121,17 +138,27 @@ export class SnapshotSender {
     if (acked.length > 0) {
       // The time that a part waited for the one before it says nothing.
       const tookMs = (nowMs - Math.max(acked[0]!.startMs, this.#ackedMs)) / acked.length;
-      if (!acked.some(({ last }) => last)) this.#quickestMs = Math.min(this.#quickestMs, tookMs);
-      const restMs = Math.min(REST_MS_MAX, RESTS * Math.max(0, tookMs - this.#quickestMs));
+      const restMs = Math.min(REST_MS_MAX, this.#restMs(acked, tookMs));
       this.#notBeforeMs = Math.max(this.#notBeforeMs, nowMs + restMs);
       this.#ackedMs = nowMs;
     }
     this.#pump();
   }
 
+  #restMs(acked: readonly Part[], tookMs: number): number {
+    const { pace } = acked[0]!;
+    const quickestMs = this.#quickestMs.get(pace) ?? Infinity;
+    if (!acked.some(({ last }) => last) && tookMs < quickestMs) this.#quickestMs.set(pace, tookMs);
+    return pace.rests * Math.max(0, tookMs - quickestMs);
+  }
+
+  get #pace(): Pace {
+    return this.clock.monotonicMs() - this.#writtenMs < WRITING_MS ? GENTLE : SWIFT;
+  }
+
   /** Sends the next part when it may go, one in a turn. */
   #pump(): void {
-    if (this.#timer !== undefined || this.#unacked.length >= PARTS_MAX) return;
+    if (this.#timer !== undefined || this.#unacked.length >= this.#pace.partsMax) return;
     if (this.#current === undefined && this.#waiting.size === 0) return;
     const waitMs = this.#notBeforeMs - this.clock.monotonicMs();
     if (waitMs > 0) return this.#pumpAfter(waitMs);
@@ -159,11 +186,12 @@ export class SnapshotSender {
   #sendPart(current: Sending): void {
     const { followed, source, begun } = current;
     const startMs = this.clock.monotonicMs();
-    const done = this.#makePart(current, startMs + PART_MS);
+    const pace = this.#pace;
+    const done = this.#makePart(current, pace, startMs + pace.partMs);
     const records = this.#writer.take();
     current.begun = true;
     this.#bytesSent += records.length;
-    this.#unacked.push({ startMs, last: done });
+    this.#unacked.push({ startMs, pace, last: done });
     this.#notBeforeMs = Math.max(this.#notBeforeMs, startMs) + 1000 * records.length / this.bytesPerSecond;
     this.listener.send(followed, records, !begun, done ? source.baseLsn : undefined);
     if (!done || this.#current !== current) return;
@@ -172,8 +200,8 @@ export class SnapshotSender {
   }
 
   /** Returns whether it is the last part of its snapshot. */
-  #makePart(current: Sending, untilMs: number): boolean {
-    for (let i = 1; this.#writer.bytes < PART_BYTES; i++) {
+  #makePart(current: Sending, { partBytes }: Pace, untilMs: number): boolean {
+    for (let i = 1; this.#writer.bytes < partBytes; i++) {
       const next = current.source.records.next();
       if (next.done) return true;
       this.#writer.add(next.value);

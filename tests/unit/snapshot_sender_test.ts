@@ -64,3 +64,21 @@ Deno.test("snapshot sender: two parts are under way at most, and a slow one is f
   assertEquals(seen.sent, 4);
   await engine.close();
 });
+
+Deno.test("snapshot sender: while clients write, parts are small, and one is under way", async () => {
+  const { clock, engine, sender, seen } = await sending(1e9);
+  const sent = () => [seen.sent, Math.round(sender.progress!.bytesSent / 40_000)];
+  sender.clientWrote();
+  clock.advance(4);
+  assertEquals(sent(), [1, 4]);
+  sender.acked(1);
+  clock.advance(4);
+  assertEquals(sent(), [2, 5]);
+  // Nobody has written for a while.
+  clock.advance(100);
+  sender.acked(1);
+  clock.advance(4);
+  // The rest of the slot: four values and one.
+  assertEquals(sent(), [4, 10]);
+  await engine.close();
+});

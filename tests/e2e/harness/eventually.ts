@@ -5,10 +5,11 @@ export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined> | T | undefined,
   everyMs = 100,
+  patienceMs = PATIENCE_MS,
 ): Promise<T> {
   const startedMs = performance.now();
   let last: unknown;
-  while (performance.now() - startedMs < PATIENCE_MS) {
+  while (performance.now() - startedMs < patienceMs) {
     try {
       const found = await probe();
       if (found !== undefined && found !== false) return found;
@@ -18,5 +19,5 @@ export async function eventually<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
-  throw new Error(`not within ${PATIENCE_MS} ms: ${what}`, { cause: last });
+  throw new Error(`not within ${patienceMs} ms: ${what}`, { cause: last });
 }

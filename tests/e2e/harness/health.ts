@@ -11,6 +11,7 @@ import type { Server } from "./server.ts";
 
 /** A server that takes longer to tell its state is not well. */
 const ASK_MS = 1000;
+const LOOK_EVERY_MS = 100;
 
 export interface Observer {
   readonly client: Client;
@@ -48,12 +49,18 @@ export async function lackOfSync(
 }
 
 /** Waits until there is no {@link lackOfSync}. */
-export async function inSync(observer: Observer, nodes: readonly Server[], copies: number): Promise<void> {
-  await eventually(`${copies} copies of each slot in sync`, async () => {
+export async function inSync(
+  observer: Observer,
+  nodes: readonly Server[],
+  copies: number,
+  patienceMs?: number,
+): Promise<void> {
+  const look = async () => {
     const lack = await lackOfSync(observer, nodes, copies);
     if (lack !== undefined) throw new Error(lack);
     return true;
-  });
+  };
+  await eventually(`${copies} copies of each slot in sync`, look, LOOK_EVERY_MS, patienceMs);
 }
 
 /** As {@link lackOfSync}, by the answers of the nodes that live. */
