@@ -20,7 +20,7 @@ interface Pace {
 /** While nobody writes. */
 const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 2, rests: 1 };
 /** While clients write: what a part holds up, here and at the follower, is as short as their writes. */
-const GENTLE: Pace = { partBytes: 32 << 10, partMs: 1, partsMax: 1, rests: 2 };
+const GENTLE: Pace = { partBytes: 16 << 10, partMs: 1, partsMax: 1, rests: 6 };
 /** So long after a write it counts as if clients were writing: ten a second are no load yet. */
 const WRITING_MS = 100;
 const RECORDS_PER_LOOK = 16;
