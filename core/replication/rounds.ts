@@ -38,7 +38,12 @@ export class Rounds {
   due(wishes: readonly OwnedWish[], transferring: boolean): OwnedWish[] {
     const nowMs = this.clock.monotonicMs();
     const urgent = wishes.filter(({ wish }) => isUrgent(wish, transferring));
-    if (urgent.length === wishes.length || (!this.#open && nowMs < this.#nextMs)) return urgent;
+    if (urgent.length === wishes.length) this.#open = false;
+    else if (this.#open || nowMs >= this.#nextMs) return this.#round(wishes, urgent, nowMs);
+    return urgent;
+  }
+
+  #round(wishes: readonly OwnedWish[], urgent: OwnedWish[], nowMs: number): OwnedWish[] {
     const handOvers = wishes.filter(({ wish }) => wish.kind === ProposalKind.HAND_OVER);
     for (const { owner } of handOvers) this.#hold(owner, nowMs);
     this.#open = handOvers.some((handOver) => handOver.owner.held && !this.#isComplete(handOver));
