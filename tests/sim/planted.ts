@@ -247,15 +247,20 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a copy given up while it is listed",
     file: "core/replication/followed_slot.ts",
-    find: 'return counts ? { kind: "unusable" } : { kind: "snapshot", since: position.committedLsn };\n  }',
-    replace: 'return { kind: "snapshot", since: position.committedLsn };\n  }',
+    find: "const { counts } = this.follower;",
+    replace: "const counts = false as boolean;",
     also: [{
+      // What a member in sync lacks is in the owner's memory, as long as nobody gets a snapshot instead.
+      file: "core/replication/followed_slot.ts",
+      find: "(fork === lastLsn || this.owner.recordAt(fork + 1) !== undefined)",
+      replace: "fork === lastLsn",
+    }, {
       file: "core/replication/replicas.ts",
       find:
         'if (isr.some((ref) => sameRef(ref, this.parts.self))) return "the ring lists its copy as in sync";',
       replace: "void isr;",
     }],
-    why: "a member in sync is emptied",
+    why: "a member in sync lets go of what it has acknowledged",
   },
   {
     name: "a client forgotten right before its own write",

@@ -137,15 +137,13 @@ function readCommits(
   if (problem !== undefined) violated(`committed through lsn ${committedLsn}, it ${problem}`);
 }
 
-/** Invariants 3 and 12: a member in sync keeps its copy, and has on its disk all that was acknowledged. */
+/** Invariants 3 and 12: a member in sync keeps its copy, damaged or not, and has on its disk all that was acknowledged. */
 function checkListed(copy: Copy, log: LogView, { truth, entry, violated }: CopyContext): void {
-  if (!entry()?.isr.some(({ id }) => id === copy.nodeId) || log.damage !== undefined) return;
+  if (!entry()?.isr.some(({ id }) => id === copy.nodeId)) return;
   // One that an owner was forced on becomes the first state of its lineage by a snapshot of itself.
   const isBecoming = (log.committedEpoch ?? 0) < truth.lineage;
-  if (log.incomplete && !isBecoming) {
-    violated("its copy is only partly there while the ring lists it as in sync");
-  }
-  if (log.durableLsn < truth.acknowledged) {
+  if (log.incomplete && !isBecoming) violated("its copy was given up while the ring lists it as in sync");
+  if (log.damage === undefined && log.durableLsn < truth.acknowledged) {
     violated(
       `in sync by the ring, but durable through ${log.durableLsn} only; ${truth.acknowledged} was acknowledged`,
     );
