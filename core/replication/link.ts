@@ -1,27 +1,16 @@
 import type {
-  HeartbeatReply,
   ReplicateBatch,
   ReplicateReply,
-  SlotDigest,
   SlotPosition,
   SlotQuery,
 } from "../../proto/gen/kv/v1/cluster.ts";
 import { messageOf } from "../platform/errors.ts";
-import type {
-  Address,
-  Cancel,
-  Clock,
-  Incoming,
-  Log,
-  Outgoing,
-  Random,
-  Transport,
-} from "../platform/ports.ts";
+import type { Address, Cancel, Incoming, Log, Outgoing, Random, Transport } from "../platform/ports.ts";
 import type { NodeRef } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
-import type { Engine } from "../storage/engine.ts";
 import { BatchWriter, NOTHING } from "./batch.ts";
 import type { FollowedSlot } from "./followed_slot.ts";
+import { Heartbeats, type HeartbeatsParts } from "./heartbeats.ts";
 import { type Mark, SentBatches } from "./sent_batches.ts";
 import { SnapshotSender, type TransferProgress } from "./snapshot_sender.ts";
 import type { SlotOwner } from "./slot_owner.ts";
@@ -35,28 +24,16 @@ const TOLD_EVERY_LSNS = 16;
 const REOPEN_MS = 100;
 const ASK_AGAIN_MS = 100;
 
-export interface LinkParts {
+export interface LinkParts extends HeartbeatsParts {
   readonly self: NodeRef;
-  readonly engine: Engine;
-  readonly clock: Clock;
   readonly random: Random;
   readonly transport: Transport;
   readonly log: Log;
   readonly transferBytesPerSecond: number;
   /** The version of the newest ring known. */
   readonly ringVersion: () => number;
-  /** The follower knows of a later owner of the slot. */
-  readonly deposed: (owner: SlotOwner, epoch: number) => void;
-  /** What the follower's copy amounted to when it had committed what the heartbeat named. */
-  readonly compared: (followed: FollowedSlot, digest: SlotDigest) => void;
   /** Something changed that may call for a proposal to the master. */
   readonly wake: () => void;
-}
-
-interface SentHeartbeat {
-  readonly sentMs: number;
-  readonly sentWallMs: number;
-  readonly followed: readonly FollowedSlot[];
 }
 
 /**
@@ -73,13 +50,13 @@ export class Link implements Incoming<ReplicateReply> {
   #outgoing: Outgoing<ReplicateBatch> | undefined;
   #cancelReopen: Cancel | undefined;
   readonly #sent = new SentBatches();
-  #heartbeats = 0;
-  readonly #unanswered = new Map<number, SentHeartbeat>();
+  readonly #heartbeats: Heartbeats;
   #blocked = false;
   #flushing = false;
   #closed = false;
 
   constructor(private readonly parts: LinkParts, readonly to: NodeRef, readonly address: Address) {
+    this.#heartbeats = new Heartbeats(parts);
     this.#snapshots = new SnapshotSender(parts.engine, parts.clock, parts.transferBytesPerSecond, {
       send: (followed, records, begin, endLsn) => this.#sendSnapshot(followed, records, begin, endLsn),
       done: (followed, baseLsn) => this.#snapshotSent(followed, baseLsn),
@@ -137,24 +114,13 @@ export class Link implements Incoming<ReplicateReply> {
 
   /** Answers to what was sent so far do not count. */
   voidHeartbeats(): void {
-    this.#unanswered.clear();
+    this.#heartbeats.forget();
     for (const { follower } of this.#slots.values()) follower.askedMs = undefined;
   }
 
   #beat(comparedSlot?: number): void {
     if (this.#outgoing === undefined || this.#slots.size === 0) return;
-    const { clock, engine } = this.parts;
-    const followed = [...this.#slots.values()];
-    const number = ++this.#heartbeats;
-    const sentMs = clock.monotonicMs();
-    this.#unanswered.set(number, { sentMs, sentWallMs: clock.wallMs(), followed });
-    for (const { follower } of followed) follower.askedMs ??= sentMs;
-    const slots = followed.map(({ slot }) => slot);
-    const epochs = followed.map(({ owner }) => owner.epoch);
-    const committedLsns = slots.map((slot) => engine.slot(slot).committedLsn);
-    this.#send({
-      heartbeat: { number, slots, epochs, committedLsns, comparedSlot, transfer: this.transfer },
-    });
+    this.#send({ heartbeat: this.#heartbeats.next([...this.#slots.values()], this.transfer, comparedSlot) });
   }
 
   close(): void {
@@ -169,7 +135,9 @@ export class Link implements Incoming<ReplicateReply> {
     for (const { slot, epoch, reason } of reply.refusals) this.#refused(slot, epoch, reason);
     for (const position of reply.positions) this.#positioned(position);
     if (reply.synced > 0) this.#acked(reply.synced);
-    if (reply.heartbeat !== undefined) this.#heard(reply.heartbeat);
+    if (reply.heartbeat !== undefined) {
+      this.#heartbeats.heard(reply.heartbeat, (followed) => this.#slots.get(followed.slot) === followed);
+    }
   }
 
   drained(): void {
@@ -182,7 +150,7 @@ export class Link implements Incoming<ReplicateReply> {
     const { clock, log, random, wake } = this.parts;
     this.#outgoing = undefined;
     this.#sent.clear();
-    this.#unanswered.clear();
+    this.#heartbeats.forget();
     this.#ready.clear();
     this.#snapshots.clear();
     for (const followed of this.#slots.values()) {
@@ -370,28 +338,5 @@ export class Link implements Incoming<ReplicateReply> {
     for (const owner of owners) owner.advance();
     this.#snapshots.acked(parts);
     this.#flush();
-  }
-
-  #heard({ number, refusedSlots, refusedEpochs, releasedSlots, digest }: HeartbeatReply): void {
-    const heartbeat = this.#unanswered.get(number);
-    if (heartbeat === undefined) return;
-    for (const earlier of this.#unanswered.keys()) if (earlier <= number) this.#unanswered.delete(earlier);
-    const refused = new Map(refusedSlots.map((slot, i) => [slot, refusedEpochs[i]!]));
-    const released = new Set(releasedSlots);
-    for (const followed of heartbeat.followed) {
-      const { owner, follower, slot } = followed;
-      // The answer counts for the epoch that was named.
-      if (this.#slots.get(slot) !== followed) continue;
-      follower.askedMs = undefined;
-      follower.downSinceMs = undefined;
-      const epoch = refused.get(slot);
-      if (epoch !== undefined) {
-        if (epoch > owner.epoch) this.parts.deposed(owner, epoch);
-        continue;
-      }
-      if (released.has(slot)) owner.released();
-      owner.promised(follower, heartbeat.sentMs, heartbeat.sentWallMs);
-      if (digest?.slot === slot) this.parts.compared(followed, digest);
-    }
   }
 }

@@ -292,7 +292,7 @@ export const PLANTED: readonly Planted[] = [
   },
   {
     name: "a lease from when the answer came",
-    file: "core/replication/link.ts",
+    file: "core/replication/heartbeats.ts",
     find: "owner.promised(follower, heartbeat.sentMs, heartbeat.sentWallMs);",
     replace: "owner.promised(follower, this.parts.clock.monotonicMs(), this.parts.clock.wallMs());",
     why:
