@@ -71,20 +71,22 @@ class Doubling extends Faulty {
 }
 
 class Stale extends FakeClient {
+  /** By key, what a put that has been answered has replaced. */
   readonly #before = new Map<string, DumpedEntry>();
   #gets = 0;
   #stale = 0;
 
-  override put(key: string, value: string, options?: WriteOptions): Promise<WriteResult> {
+  override async put(key: string, value: string, options?: WriteOptions): Promise<WriteResult> {
     const before = this.entries.get(String(bytes(key)));
-    if (before !== undefined) this.#before.set(key, before);
-    return super.put(key, value, options);
+    const result = await super.put(key, value, options);
+    if (before !== undefined && result.outcome === "updated") this.#before.set(key, before);
+    return result;
   }
 
   override get(key: string): Promise<Versioned | undefined> {
     const before = this.#before.get(key);
     // Few and early: were the last read of a key stale, its last write would look lost.
-    if (before === undefined || ++this.#gets % 5 !== 0 || this.#stale === 3) return super.get(key);
+    if (before === undefined || ++this.#gets % 5 !== 0 || this.#stale === 5) return super.get(key);
     this.#stale++;
     return Promise.resolve(before);
   }
