@@ -41,11 +41,16 @@ async function transfer(standby: Server): Promise<void> {
     { name: "standby", pid: standby.process.pid },
   ];
   const before = usedUs(processes);
-  await look(({ followers }) =>
-    followers.some(({ transfer, inSync }) => transfer !== undefined || inSync > 0)
-  );
+  const itself = ({ followers }: StatusReply) => followers.find(({ address }) => address === standby.address);
+  await look((status) => {
+    const { transfer, inSync = 0 } = itself(status) ?? {};
+    return transfer !== undefined || inSync > 0;
+  });
   const startMs = performance.now();
-  const { slots } = await look((status) => status.followers.some((each) => each.inSync === each.slots));
+  const { slots } = await look((status) => {
+    const { inSync, slots } = itself(status) ?? {};
+    return inSync !== undefined && inSync === slots;
+  });
   const seconds = (performance.now() - startMs) / 1000;
   const mib = slots.reduce((sum, slot) => sum + slot.bytes, 0) / MIB;
   const used = usedUs(processes).map((us, i) =>

@@ -48,20 +48,36 @@ Deno.test("snapshot sender: tells what is sent, what is left, and how fast", asy
   await engine.close();
 });
 
-Deno.test("snapshot sender: two parts are under way at most, and a slow one is followed by a rest", async () => {
+Deno.test("snapshot sender: four parts are under way at most", async () => {
   const { clock, engine, sender, seen } = await sending(1e9);
-  clock.advance(4);
-  assertEquals(seen.sent, 2);
+  for (let ms = 0; ms < 10; ms++) clock.advance(1);
+  assertEquals(seen.sent, 4);
   sender.acked(1);
   clock.advance(1);
-  assertEquals(seen.sent, 3);
-  // The second part took some 17 ms longer than the first, not counted that it waited for that one.
-  clock.advance(20);
-  sender.acked(1);
-  clock.advance(15);
-  assertEquals(seen.sent, 3);
-  clock.advance(10);
+  assertEquals(seen.sent, 5);
+  await engine.close();
+});
+
+Deno.test("snapshot sender: while clients write, a part that is slow is followed by a rest", async () => {
+  const { clock, engine, sender, seen } = await sending(1e9);
+  const write = (ms: number) => {
+    sender.clientWrote();
+    clock.advance(ms);
+  };
+  const acked = (afterMs: number) => {
+    write(afterMs);
+    sender.acked(1);
+    write(1);
+    return seen.sent;
+  };
+  assertEquals(seen.sent, 1);
+  assertEquals([acked(1), acked(1), acked(1)], [2, 3, 4]);
+  // It takes longer than the quickest.
+  assertEquals(acked(3), 4);
+  write(4);
   assertEquals(seen.sent, 4);
+  write(10);
+  assertEquals(seen.sent, 5);
   await engine.close();
 });
 
