@@ -41,7 +41,7 @@ abstract class Faulty extends FakeClient {
   puts = 0;
 
   override put(key: string, value: string, options?: WriteOptions): Promise<WriteResult> {
-    return ++this.puts % 40 === 0 ? this.fault(key, value, options) : super.put(key, value, options);
+    return ++this.puts % 10 === 0 ? this.fault(key, value, options) : super.put(key, value, options);
   }
 
   /** A put that is carried out as it should be. */
