@@ -92,12 +92,14 @@ export class Link implements Incoming<ReplicateReply> {
 
   /** Records of the slots were written to the own log; they go out before that is synced. True: some did. */
   written(slots: Iterable<number>): boolean {
+    let followed = false;
     for (const slot of slots) {
-      const followed = this.#slots.get(slot);
-      if (followed === undefined) continue;
-      this.#snapshots.clientWrote();
-      if (followed.phase === "streaming") this.#ready.add(followed);
+      const one = this.#slots.get(slot);
+      if (one === undefined) continue;
+      followed = true;
+      if (one.phase === "streaming") this.#ready.add(one);
     }
+    if (followed) this.#snapshots.clientWrote();
     return this.#ready.size > 0 && this.#flush();
   }
 
@@ -311,7 +313,7 @@ export class Link implements Incoming<ReplicateReply> {
 
   /** The slot's log may go on. */
   #streams(followed: FollowedSlot): void {
-    if (followed.phase === "streaming") this.#ready.add(followed);
+    this.#ready.add(followed);
     this.#flush();
   }
 

@@ -10,20 +10,20 @@ interface Pace {
   readonly partMs: number;
   /** Parts under way unacknowledged: the records of other slots have to wait for them at the follower. */
   readonly partsMax: number;
-  /**
-   * A part that took longer than the quickest shows that one of the two ends is busy. Then the sender rests so many
-   * times the difference, and leaves the processor to requests.
-   */
-  readonly rests: number;
 }
 
 /** While nobody writes. */
-const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 4, rests: 0 };
+const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 4 };
 /** While clients write: what a part holds up, here and at the follower, is as short as their writes. */
-const GENTLE: Pace = { partBytes: 16 << 10, partMs: 1, partsMax: 1, rests: 6 };
+const GENTLE: Pace = { partBytes: 16 << 10, partMs: 1, partsMax: 1 };
 /** So long after a write it counts as if clients were writing: ten a second are no load yet. */
 const WRITING_MS = 100;
 const RECORDS_PER_LOOK = 16;
+/**
+ * A gentle part that took longer than the quickest shows that one of the two ends is busy. Then the sender rests so many
+ * times the difference, and leaves the processor to requests.
+ */
+const RESTS = 6;
 const REST_MS_MAX = 100;
 
 export interface SnapshotListener {
@@ -71,8 +71,8 @@ export class SnapshotSender {
   readonly #unacked: Part[] = [];
   /** When a part was acknowledged the last time. */
   #ackedMs = 0;
-  /** What a part took to its acknowledgement, at best, since there was nothing to send the last time. */
-  readonly #quickestMs = new Map<Pace, number>();
+  /** What a gentle part took to its acknowledgement, at best, since there was nothing to send the last time. */
+  #quickestMs = Infinity;
   #writtenMs = -Infinity;
   /** The next part may go then. */
   #notBeforeMs = 0;
@@ -93,7 +93,7 @@ export class SnapshotSender {
     if (this.#current === undefined && this.#waiting.size === 0) {
       this.#sinceMs = this.clock.monotonicMs();
       this.#bytesSent = 0;
-      this.#quickestMs.clear();
+      this.#quickestMs = Infinity;
     }
     this.#waiting.set(followed, since);
     this.#pump();
@@ -146,10 +146,10 @@ export class SnapshotSender {
   }
 
   #restMs(acked: readonly Part[], tookMs: number): number {
-    const { pace } = acked[0]!;
-    const quickestMs = this.#quickestMs.get(pace) ?? Infinity;
-    if (!acked.some(({ last }) => last) && tookMs < quickestMs) this.#quickestMs.set(pace, tookMs);
-    return pace.rests * Math.max(0, tookMs - quickestMs);
+    if (acked[0]!.pace !== GENTLE) return 0;
+    const laterMs = Math.max(0, tookMs - this.#quickestMs);
+    if (!acked.some(({ last }) => last)) this.#quickestMs = Math.min(this.#quickestMs, tookMs);
+    return RESTS * laterMs;
   }
 
   get #pace(): Pace {
