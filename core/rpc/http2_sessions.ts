@@ -11,6 +11,7 @@
  * process accepts as long as its kernel does. Here, such an attempt fails after a while, and is made again later.
  */
 
+import { systemClock } from "../platform/clock.ts";
 import http2, { type ClientHttp2Session, type Http2Session } from "node:http2";
 
 const HANDSHAKE_TIMEOUT_MS = 2000;
@@ -24,12 +25,11 @@ function closeLater<S extends Http2Session>(session: S): S {
 }
 
 function limitHandshake(session: ClientHttp2Session): ClientHttp2Session {
-  const timer = setTimeout(() => {
+  const cancel = systemClock.after(HANDSHAKE_TIMEOUT_MS, () => {
     session.destroy(new Error(`connected, but no answer within ${HANDSHAKE_TIMEOUT_MS} ms`));
-  }, HANDSHAKE_TIMEOUT_MS);
-  timer.unref();
-  session.once("remoteSettings", () => clearTimeout(timer));
-  session.once("close", () => clearTimeout(timer));
+  });
+  session.once("remoteSettings", cancel);
+  session.once("close", cancel);
   return session;
 }
 

@@ -1,6 +1,6 @@
 /** The answering half of the gRPC transport. */
 
-import { type sendUnaryData, Server, type ServerUnaryCall } from "@grpc/grpc-js";
+import { type sendUnaryData, Server, type ServerUnaryCall, type UntypedHandleCall } from "@grpc/grpc-js";
 import type { EventEmitter } from "node:events";
 import { KvError, UnreachableError } from "../platform/errors.ts";
 import type { Address, Listener, Method, Services, StreamHandler, UnaryHandler } from "../platform/ports.ts";
@@ -113,8 +113,7 @@ class RpcServer implements Services {
     if (code === "internal") this.settings.log("error", `${path} failed`, { error: message, stack });
   }
 
-  // deno-lint-ignore no-explicit-any -- the library's handler type does not tell unary from stream
-  #register(path: string, handler: any, kind: "unary" | "serverStream" | "bidi"): void {
+  #register(path: string, handler: UntypedHandleCall, kind: "unary" | "serverStream" | "bidi"): void {
     const added = this.#grpc.register(path, handler, same, same, kind);
     if (!added) throw new KvError("internal", `${path} is bound twice`);
   }
