@@ -2,6 +2,8 @@
 export const BLOCK_BYTES = 4 << 10;
 
 const NONE = -1;
+/** More than are written and pushed out at once need not be kept. */
+const SPARES_MAX = 16;
 
 /**
  * Blocks of data files that were read or written last, by the clock algorithm (Corbató, 1968): a block that was used
@@ -24,7 +26,8 @@ export class BlockCache {
   readonly #first: Int32Array;
   /** The frame looked at last when room was made. */
   #hand = NONE;
-  #spare: Uint8Array | undefined;
+  /** Memory of blocks that were pushed out, for the next ones. */
+  readonly #spares: Uint8Array[] = [];
 
   constructor(bytesMax: number) {
     this.#framesMax = Math.max(1, Math.floor(bytesMax / BLOCK_BYTES));
@@ -59,9 +62,7 @@ export class BlockCache {
 
   /** Memory for a block, with anything in it. */
   take(): Uint8Array {
-    const spare = this.#spare ?? new Uint8Array(BLOCK_BYTES);
-    this.#spare = undefined;
-    return spare;
+    return this.#spares.pop() ?? new Uint8Array(BLOCK_BYTES);
   }
 
   /** Empties a frame; returns it. */
@@ -72,7 +73,7 @@ export class BlockCache {
       this.#used[this.#hand] = 0;
     }
     this.#unlink(this.#hand);
-    this.#spare = this.#frames[this.#hand];
+    if (this.#spares.length < SPARES_MAX) this.#spares.push(this.#frames[this.#hand]!);
     return this.#hand;
   }
 

@@ -2,6 +2,10 @@ import { type Disk, DiskError, type DiskFile } from "../platform/ports.ts";
 import { copyOf } from "../platform/slab.ts";
 import { BLOCK_BYTES, type BlockCache } from "./block_cache.ts";
 
+/** So many complete blocks are written together: a call of the system costs more than copying them side by side. */
+const TOGETHER_BLOCKS = 4;
+const together = new Uint8Array(16 * BLOCK_BYTES);
+
 /** What a {@link DataFile} is made of. */
 export interface DataFileParts {
   /** Unique among the files of this process. */
@@ -16,8 +20,8 @@ export interface DataFileParts {
 }
 
 /**
- * One append-only file of records. Blocks are written when they are complete; the last one stays in memory and is
- * written by {@link flush}. A block that the disk had no room for stays in memory too, and is tried again.
+ * One append-only file of records. Blocks are written when a few are complete; the last ones stay in memory and are
+ * written by {@link flush}. Blocks that the disk had no room for stay in memory too, and are tried again.
  */
 export class DataFile {
   readonly id: number;
@@ -36,8 +40,10 @@ export class DataFile {
   /** Length with all appends, written or not. */
   #size: number;
   #file: DiskFile | undefined;
-  /** By number; the last, incomplete block is among them unless size is a multiple of BLOCK_BYTES. */
-  readonly #dirty = new Map<number, Uint8Array>();
+  /** What is not written yet, side by side; the last one is incomplete unless size is a multiple of BLOCK_BYTES. */
+  readonly #dirty: Uint8Array[] = [];
+  /** Number of the first of them. BLOCK_BYTES * (#dirtyFrom + #dirty.length) >= size */
+  #dirtyFrom = 0;
   /** Something was written or appended since the last sync. */
   #unsynced = false;
 
@@ -111,7 +117,7 @@ export class DataFile {
   /** The same bytes, but only until the next call: they may be a view of a block. */
   peek(offset: number, length: number): Uint8Array {
     const at = offset % BLOCK_BYTES;
-    if (at + length > BLOCK_BYTES) return this.read(offset, length);
+    if (at + length > BLOCK_BYTES) return this.readAside(offset, length);
     return this.#block((offset - at) / BLOCK_BYTES).subarray(at, at + length);
   }
 
@@ -125,7 +131,8 @@ export class DataFile {
   /** Fills `bytes` from `offset` on, past the cache; zeros where the file on the disk, or all of it, ends. */
   fill(bytes: Uint8Array, offset: number): void {
     bytes.fill(0, this.#file?.read(bytes, offset) ?? 0);
-    for (const [number, block] of this.#dirty) {
+    for (const [i, block] of this.#dirty.entries()) {
+      const number = this.#dirtyFrom + i;
       const start = Math.max(offset, number * BLOCK_BYTES);
       const end = Math.min(offset + bytes.length, (number + 1) * BLOCK_BYTES);
       if (start < end) {
@@ -137,7 +144,7 @@ export class DataFile {
 
   /** Writes all that is in memory alone. Throws DiskError `full` when there is no room; then nothing is lost. */
   flush(): void {
-    for (const [number, block] of [...this.#dirty]) this.#write(number, block);
+    this.#write(this.#dirty.length);
   }
 
   /** fdatasync of what {@link flush} wrote. */
@@ -157,21 +164,23 @@ export class DataFile {
     this.#missing = size - file.sizeBytes();
     this.#file = file;
     const tail = size % BLOCK_BYTES;
+    this.#dirtyFrom = (size - tail) / BLOCK_BYTES;
     if (tail === 0) return;
     const block = new Uint8Array(BLOCK_BYTES);
     file.read(block.subarray(0, tail), size - tail);
-    this.#dirty.set((size - tail) / BLOCK_BYTES, block);
+    this.#dirty.push(block);
   }
 
+  /** The block that is to be appended to, the last one or the next. */
   #dirtyBlock(number: number): Uint8Array {
-    let block = this.#dirty.get(number);
-    if (block === undefined) this.#dirty.set(number, block = this.parts.cache.take());
-    return block;
+    const at = number - this.#dirtyFrom;
+    if (at === this.#dirty.length) this.#dirty.push(this.parts.cache.take());
+    return this.#dirty[at]!;
   }
 
   #block(number: number): Uint8Array {
     const { cache } = this.parts;
-    const known = this.#dirty.get(number) ?? cache.get(this.id, number);
+    const known = this.#dirty[number - this.#dirtyFrom] ?? cache.get(this.id, number);
     if (known !== undefined) return known;
     const block = cache.take();
     block.fill(0, this.#file!.read(block, number * BLOCK_BYTES));
@@ -180,27 +189,32 @@ export class DataFile {
   }
 
   #writeComplete(): void {
+    const complete = Math.floor(this.#size / BLOCK_BYTES) - this.#dirtyFrom;
+    if (complete < TOGETHER_BLOCKS) return;
     try {
-      for (const [number, block] of [...this.#dirty]) {
-        if ((number + 1) * BLOCK_BYTES <= this.#size) this.#write(number, block);
-      }
+      this.#write(complete);
     } catch (error) {
       if (!(error instanceof DiskError && error.fault === "full")) throw error;
     }
   }
 
-  #write(number: number, block: Uint8Array): void {
+  /** Writes the first blocks of what is dirty. */
+  #write(blocks: number): void {
     const { disk, cache } = this.parts;
-    if (this.#file === undefined) {
+    if (this.#file === undefined && blocks > 0) {
       this.#file = disk.open(this.path, "if-missing");
       this.#file.truncate(0);
       this.created = true;
     }
-    const start = number * BLOCK_BYTES;
-    const used = Math.min(BLOCK_BYTES, this.#size - start);
-    this.#file.write(block.subarray(0, used), start);
-    if (used < BLOCK_BYTES) return;
-    this.#dirty.delete(number);
-    cache.put(this.id, number, block);
+    for (const end = this.#dirtyFrom + blocks; this.#dirtyFrom < end;) {
+      const start = this.#dirtyFrom * BLOCK_BYTES;
+      const room = Math.min(together.length, end * BLOCK_BYTES - start);
+      const bytes = Math.min(room, this.#size - start);
+      for (let at = 0; at < bytes; at += BLOCK_BYTES) together.set(this.#dirty[at / BLOCK_BYTES]!, at);
+      this.#file!.write(together.subarray(0, bytes), start);
+      const complete = Math.floor(bytes / BLOCK_BYTES);
+      for (const block of this.#dirty.splice(0, complete)) cache.put(this.id, this.#dirtyFrom++, block);
+      if (bytes < room) return;
+    }
   }
 }

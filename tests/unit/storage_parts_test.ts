@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { ByteWriter } from "../../core/storage/byte_io.ts";
 import { crc32, crc32Within } from "../../core/storage/crc.ts";
 import { BLOCK_BYTES, BlockCache } from "../../core/storage/block_cache.ts";
+import { DataFile } from "../../core/storage/data_file.ts";
 import { FileLock } from "../../core/storage/file_lock.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "../../core/storage/log_group.ts";
 import { bufferOf, commitMark, encodeRecord, recordBytes } from "../../core/storage/log_record.ts";
@@ -15,6 +17,7 @@ import { Results } from "../../core/storage/results.ts";
 import { type Choose, SimDisk } from "../sim/world/disk.ts";
 import { Sectors } from "../sim/world/sectors.ts";
 import { EveryChoice } from "./storage_script.ts";
+import { DiskError } from "../../core/platform/ports.ts";
 import { bytesOf, seeded, TestClock } from "./storage_world.ts";
 
 Deno.test("file lock: many readers or one writer, first come, first served", () => {
@@ -295,3 +298,44 @@ Deno.test("crc: of short and long parts, as zlib has it", () => {
     }
   }
 });
+
+Deno.test("data file: whatever is written when, and refused by a full disk, it reads what was appended", () => {
+  const random = seeded(5);
+  const disk = new SimDisk(new TestClock(), random);
+  const cache = new BlockCache(4 * BLOCK_BYTES);
+  const parts = { id: 1, index: 0, generation: 0, path: "data", seed: 0, disk, cache };
+  let file = new DataFile(parts, 0);
+  const twin = Buffer.alloc(4 << 20);
+  let size = 0;
+  let refused = 0;
+  for (let i = 1; i <= 1000; i++) {
+    const record = new Uint8Array(1 + random.below(random.below(20) === 0 ? 90_000 : 900)).fill(i);
+    assertEquals(file.append(record), size);
+    twin.set(record, size);
+    size += record.length;
+    disk.faults.capacityBytes = random.below(4) > 0 ? Infinity : size - random.below(20_000);
+    if (random.below(20) === 0 && !flushes(file)) refused++;
+    const offset = random.below(size);
+    const length = Math.min(1 + random.below(20_000), size - offset);
+    for (
+      const found of [file.read(offset, length), file.peek(offset, length), file.readAside(offset, length)]
+    ) {
+      assert(twin.subarray(offset, offset + length).equals(found), `${length} bytes at ${offset} of ${size}`);
+    }
+    if (random.below(50) > 0 || !flushes(file)) continue;
+    file.close();
+    file = new DataFile({ ...parts, id: i }, size);
+  }
+  assert(refused > 0);
+});
+
+/** False: there was no room. */
+function flushes(file: DataFile): boolean {
+  try {
+    file.flush();
+    return true;
+  } catch (error) {
+    assert(error instanceof DiskError && error.fault === "full");
+    return false;
+  }
+}
