@@ -1,5 +1,5 @@
 /**
- * Two repairs of HTTP/2 sessions, at either end, that cannot be made from outside. Import it before a session is made.
+ * Three repairs of HTTP/2 sessions that cannot be made from outside. Import it before a session is made.
  *
  * GOAWAY: a peer that says goodbye makes `node:http2` close the session from within the callback for that frame. Deno
  * (2.9.6; denoland/deno#36788) then frees the native session at once, although the native code that called back goes on
@@ -9,10 +9,13 @@
  *
  * Silence: grpc-js waits without limit for the first words of a server that has accepted the connection, and a frozen
  * process accepts as long as its kernel does. Here, such an attempt fails after a while, and is made again later.
+ *
+ * Window: the option for it is one of grpc-js's clients alone (1.14); its servers have HTTP/2's own.
  */
 
 import { systemClock } from "../platform/clock.ts";
-import http2, { type ClientHttp2Session, type Http2Session } from "node:http2";
+import http2, { type ClientHttp2Session, type Http2Session, type ServerOptions } from "node:http2";
+import { WINDOW_BYTES } from "./options.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 2000;
 
@@ -39,8 +42,9 @@ http2.connect = ((...args: Parameters<typeof connect>) => {
   return limitHandshake(closeLater(connect(...args)));
 }) as typeof connect;
 
-http2.createServer = ((...args: Parameters<typeof createServer>) => {
-  const server = createServer(...args);
-  server.on("session", closeLater);
+http2.createServer = ((options: ServerOptions) => {
+  const settings = { ...options.settings, initialWindowSize: WINDOW_BYTES };
+  const server = createServer({ ...options, settings });
+  server.on("session", (session) => closeLater(session).setLocalWindowSize(WINDOW_BYTES));
   return server;
 }) as typeof createServer;

@@ -27,9 +27,12 @@ export function settingsOf(options: TransportOptions): Settings {
 }
 
 /**
- * Options of servers and clients alike. A silent peer is noticed after 3 s. The window is how much may be under way
- * unread: with HTTP/2's own 64 KiB, large pages go at half the speed.
+ * How much may be under way unread, of a stream and of a connection. With HTTP/2's own 64 KiB large messages stand still
+ * half of the time, and every other read of the socket is followed by the news that there is room again.
  */
+export const WINDOW_BYTES = 1 << 20;
+
+/** Options of servers and clients alike. A silent peer is noticed after 3 s. */
 export function channelOptions(settings: Settings): ChannelOptions {
   return {
     "grpc.keepalive_time_ms": 2000,
@@ -37,7 +40,7 @@ export function channelOptions(settings: Settings): ChannelOptions {
     "grpc.keepalive_permit_without_calls": 1,
     "grpc.max_send_message_length": settings.messageBytesMax,
     "grpc.max_receive_message_length": settings.messageBytesMax,
-    "grpc-node.flow_control_window": 1024 * 1024,
+    "grpc-node.flow_control_window": WINDOW_BYTES,
     "grpc.enable_channelz": 0,
   };
 }

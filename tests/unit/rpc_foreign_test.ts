@@ -2,10 +2,13 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Client, credentials, Metadata, type ServiceError, status as Status } from "@grpc/grpc-js";
+import { once } from "node:events";
+import http2 from "node:http2";
 import { UnreachableError } from "../../core/platform/errors.ts";
 import { HealthState } from "../../core/rpc/health.ts";
 import { bindHealth } from "../../core/rpc/health.ts";
 import { health, kv } from "../../core/rpc/methods.ts";
+import { WINDOW_BYTES } from "../../core/rpc/options.ts";
 import type { Method } from "../../core/platform/ports.ts";
 import { batch, key, newTransport, withServer } from "./rpc_fixture.ts";
 
@@ -151,3 +154,18 @@ Deno.test("transport: a server that is killed breaks its streams and calls", asy
   await reader.cancel();
   transport.close();
 });
+
+Deno.test("foreign client: may have a megabyte under way, of a stream and of a connection", () =>
+  withServer(async ({ address }) => {
+    const session = http2.connect(`http://${address}`);
+    const [settings] = await once(session, "remoteSettings");
+    assertEquals(settings.initialWindowSize, WINDOW_BYTES);
+    while (session.state.remoteWindowSize !== WINDOW_BYTES) await pinged(session);
+    session.close();
+    await once(session, "close");
+  }));
+
+/** Resolves when the server has answered, and so has told what it had to tell before. */
+function pinged(session: http2.ClientHttp2Session): Promise<void> {
+  return new Promise((resolve, reject) => session.ping((error) => error ? reject(error) : resolve()));
+}
