@@ -13,7 +13,7 @@ interface Pace {
 }
 
 /** While nobody writes. */
-const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 4 };
+const SWIFT: Pace = { partBytes: 128 << 10, partMs: 2, partsMax: 12 };
 /** While clients write: what a part holds up, here and at the follower, is as short as their writes. */
 const GENTLE: Pace = { partBytes: 16 << 10, partMs: 1, partsMax: 1 };
 /** So long after a write it counts as if clients were writing: ten a second are no load yet. */
