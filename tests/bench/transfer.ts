@@ -17,7 +17,7 @@ import { usedUs } from "./processor_time.ts";
 import { Workload } from "./workload.ts";
 
 const MIB = 2 ** 20;
-const LOOK_EVERY_MS = 20;
+const LOOK_EVERY_MS = 100;
 
 const args = parseArgs(Deno.args, { string: ["keys", "value-bytes", "rounds"] });
 const keys = Number(args.keys ?? 1_000_000);
