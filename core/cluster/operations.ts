@@ -2,6 +2,7 @@ import type { Condition as WireCondition, Outcome as WireOutcome } from "../../p
 import { binaryFromBytes } from "../platform/binary.ts";
 import { KvError } from "../platform/errors.ts";
 import { asKvError } from "../rpc/errors.ts";
+import type { SlotOwner } from "../replication/slot_owner.ts";
 import type { Condition, Waiter, WriteRequest } from "../replication/write.ts";
 import { fnv1a32 } from "../ring/hash.ts";
 import type { Engine, FileLock } from "../storage/engine.ts";
@@ -31,44 +32,52 @@ export class Operations {
     private readonly limits: ValueLimits,
   ) {}
 
-  get(key: Uint8Array, reader: Reader): void {
+  /** `mayWait`: for the slot to be served again, a little. */
+  get(key: Uint8Array, reader: Reader, mayWait = true): void {
     const fault = this.#keyFault(key);
     if (fault !== undefined) return reader.failed(fault);
     const hash = fnv1a32(key);
     const lock = this.engine.lockOf(hash);
-    if (lock.tryRead()) this.#read(key, hash, reader, lock);
-    else lock.read(() => this.#read(key, hash, reader, lock));
+    if (lock.tryRead()) this.#read(key, hash, reader, mayWait, lock);
+    else lock.read(() => this.#read(key, hash, reader, mayWait, lock));
   }
 
-  write(write: IncomingWrite, waiter: Waiter): void {
+  /** `mayWait`: for the slot to be served again, a little. */
+  write(write: IncomingWrite, waiter: Waiter, mayWait = true): void {
     const fault = this.#keyFault(write.key) ?? this.#valueFault(write.value) ?? idFault(write);
     if (fault !== undefined) return waiter.failed(fault);
     const hash = fnv1a32(write.key);
     const lock = this.engine.lockOf(hash);
-    if (lock.tryWrite()) this.#write(write, hash, waiter, lock);
-    else lock.write(() => this.#write(write, hash, waiter, lock));
+    if (lock.tryWrite()) this.#write(write, hash, waiter, mayWait, lock);
+    else lock.write(() => this.#write(write, hash, waiter, mayWait, lock));
   }
 
   /** Under the lock, which it releases. */
-  #read(key: Uint8Array, hash: number, reader: Reader, lock: FileLock): void {
+  #read(key: Uint8Array, hash: number, reader: Reader, mayWait: boolean, lock: FileLock): void {
+    let owner: SlotOwner | undefined;
     try {
-      const found = this.slots.ownerOf(hash).read(binaryFromBytes(key), hash);
+      owner = this.slots.ownerOf(hash);
+      const found = owner.read(binaryFromBytes(key), hash);
       if (found === undefined) reader.notFound();
       else reader.found(found.value, found.version);
-    } catch (error) {
-      reader.failed(asKvError(error));
+    } catch (cause) {
+      const error = asKvError(cause);
+      const waits = mayWait && error.code === "unavailable" &&
+        owner?.defer(() => this.get(key, reader, false));
+      if (!waits) reader.failed(error);
     } finally {
       lock.releaseRead();
     }
   }
 
   /** Under the lock, which it releases. */
-  #write(write: IncomingWrite, hash: number, waiter: Waiter, lock: FileLock): void {
+  #write(write: IncomingWrite, hash: number, waiter: Waiter, mayWait: boolean, lock: FileLock): void {
     try {
       const { kind, value, condition, clientId, sequence, lowestUnfinished, retry } = write;
       const key = binaryFromBytes(write.key);
       const request = { kind, key, hash, value, condition, clientId, sequence, lowestUnfinished, retry };
-      this.slots.ownerOf(hash).write(request, waiter);
+      const again = mayWait ? () => this.write(write, waiter, false) : undefined;
+      this.slots.ownerOf(hash).write(request, waiter, again);
     } catch (error) {
       waiter.failed(asKvError(error));
     } finally {

@@ -4,6 +4,7 @@ import type { NodeRef, SlotEntry } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
 import { chooseForgotten, epochRecord, forgetRecord, noteRecord } from "./bookkeeping.ts";
+import { Deferrals } from "./deferrals.ts";
 import type { Follower } from "./follower.ts";
 import { InSyncSet } from "./in_sync_set.ts";
 import { addWaiter, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
@@ -51,6 +52,7 @@ export class SlotOwner {
   readonly #parts: OwnerParts;
   readonly #engine: Engine;
   readonly #pending = new PendingRecords();
+  readonly #deferrals: Deferrals;
   #state: OwnerState = "starting";
   #why = "the slot has just been given to this node";
   /** LSN of the record that starts the epoch; 0: it could not be appended yet. */
@@ -64,6 +66,7 @@ export class SlotOwner {
   constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number, readonly lineage = 0) {
     this.#parts = parts;
     this.#engine = parts.engine;
+    this.#deferrals = new Deferrals(parts.clock);
     this.inSync = new InSyncSet(parts.self);
   }
 
@@ -94,6 +97,7 @@ export class SlotOwner {
   adopt(entry: SlotEntry, followers: readonly NodeRef[]): void {
     this.inSync.adopt(entry, followers, this.#parts.clock.monotonicMs());
     this.advance();
+    this.#tryDeferred();
   }
 
   /** All through `lsn` is on stable storage at the follower. */
@@ -108,6 +112,7 @@ export class SlotOwner {
     const forMs = LEASE_SHARE * this.#parts.promises.promiseMs;
     this.inSync.promised(follower, sentMs + forMs, sentWallMs + forMs);
     if (this.#state === "starting") this.advance();
+    this.#tryDeferred();
   }
 
   /** The owner of the epoch before has let go: no promise to anybody stands against this one any more. */
@@ -119,7 +124,9 @@ export class SlotOwner {
 
   /** Holds writes off for a while. Reads go on. */
   hold(forMs: number): void {
-    this.#heldUntilMs = this.#parts.clock.monotonicMs() + forMs;
+    const { clock } = this.#parts;
+    this.#heldUntilMs = clock.monotonicMs() + forMs;
+    clock.after(forMs, () => this.#tryDeferred());
   }
 
   get held(): boolean {
@@ -135,6 +142,12 @@ export class SlotOwner {
       slot: this.slot,
     });
     this.#fail(0, error);
+    this.#deferrals.release();
+  }
+
+  /** Has an operation that was refused tried once more when there is a chance for it; false: there will be none soon. */
+  defer(again: () => void): boolean {
+    return this.#state !== "closed" && this.#deferrals.add(again);
   }
 
   /** The committed value. Throws `unavailable` while the slot does not serve, `damaged` when the value is. */
@@ -150,10 +163,16 @@ export class SlotOwner {
     if (!this.canAnswer) throw this.#unavailable();
   }
 
-  /** Decides and appends under the caller's write lock of the key's file; the waiter is answered later, or at once. */
-  write(request: WriteRequest, waiter: Waiter): void {
+  /**
+   * Decides and appends under the caller's write lock of the key's file; the waiter is answered later, or at once. While
+   * the slot is not served, `again` may be kept instead, see {@link defer}.
+   */
+  write(request: WriteRequest, waiter: Waiter, again?: () => void): void {
     const refusal = this.#writeRefusal();
-    if (refusal !== undefined) return waiter.failed(refusal);
+    if (refusal !== undefined) {
+      if (again === undefined || !this.defer(again)) waiter.failed(refusal);
+      return;
+    }
     if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
     const before = this.#pending.last(request.key);
     const version = before === undefined
@@ -217,7 +236,12 @@ export class SlotOwner {
     // Even below minInSync: it may have been acknowledged in an earlier epoch.
     this.#commit(this.#startLsn);
     this.#parts.began();
+    this.#tryDeferred();
     return true;
+  }
+
+  #tryDeferred(): void {
+    if (this.#deferrals.size > 0 && this.#writeRefusal() === undefined) this.#deferrals.release();
   }
 
   #startEpoch(): boolean {

@@ -26,7 +26,7 @@ async function newOwner(clientsMax = 10) {
   engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
-  return { engine, owner, disk };
+  return { engine, owner, disk, clock };
 }
 
 /** A put of the key "k", with what the caller changes. */
@@ -115,6 +115,37 @@ Deno.test("slot owner: held it takes no writes, closed it cannot say what became
   owner.close("another owner");
   owner.write(put(2), collect(answers));
   assertEquals(answers, ["unavailable", "outcome-unknown", "unavailable"]);
+  await engine.close();
+});
+
+Deno.test("slot owner: what comes while it is held is tried once more, after the hold, when it closes, or after a while", async () => {
+  const { engine, owner, clock } = await newOwner();
+  const answers: string[] = [];
+  const tries: string[] = [];
+  const writeLater = (name: string) => owner.write(put(1), collect(answers), () => tries.push(name));
+  owner.hold(100);
+  writeLater("after the hold");
+  clock.advance(99);
+  await Promise.resolve();
+  assertEquals([tries, answers], [[], []]);
+  clock.advance(1);
+  await Promise.resolve();
+  assertEquals(tries, ["after the hold"]);
+  owner.hold(10_000);
+  writeLater("after a while");
+  clock.advance(1000);
+  await Promise.resolve();
+  assertEquals(tries.slice(1), ["after a while"]);
+  for (let i = 0; i < 1000; i++) writeLater("closed");
+  const kept = 1000 - answers.length;
+  assertEquals([kept < 1000, answers.at(-1)], [true, "unavailable"]);
+  owner.close("another owner");
+  // Not before the ring that closed it is in the table.
+  assertEquals(tries.length, 2);
+  await Promise.resolve();
+  assertEquals(tries.slice(2), Array.from({ length: kept }, () => "closed"));
+  writeLater("never");
+  assertEquals([tries.length, answers.at(-1)], [2 + kept, "unavailable"]);
   await engine.close();
 });
 
