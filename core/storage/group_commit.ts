@@ -6,12 +6,8 @@ import type { EngineLimits } from "./options.ts";
 import { type LogRecord, RecordKind } from "./record.ts";
 import type { SlotState, Undo } from "./slot_state.ts";
 
-/** A blocking sync that takes longer holds up other work. */
-const SLOW_SYNC_MS = 1;
-/** After so many in a row it is the disk, and not that the processors are busy. */
-const SLOW_SYNCS_MAX = 8;
-/** For so long then syncs are not blocking. */
-const ASIDE_MS = 5000;
+/** On a disk whose syncs take longer than this the event loop is never held up. */
+const SYNC_NOW_MS_MAX = 1;
 /** After this long without a group, a mark covers the last one. */
 const QUIET_MS = 50;
 /** At least every so many bytes, marks tell how far the slots are committed, which bounds a restarted node's tail. */
@@ -57,9 +53,7 @@ export class GroupCommit {
   #running = false;
   #failed = false;
   #closed = false;
-  #slowSyncs = 0;
-  /** Syncs are not blocking until then. */
-  #asideUntilMs = 0;
+  #syncMs = 0;
   #bytesSinceMarks = 0;
   /** Slots that were committed further since the last commit marks. */
   readonly #unmarked = new Map<number, SlotState>();
@@ -167,12 +161,14 @@ export class GroupCommit {
       if (!this.#write(group)) continue;
       const now = this.#syncsNow(group);
       if (now && group.sent) await this.clock.nextTurn();
+      const startMs = this.clock.monotonicMs();
       try {
-        if (now) this.#syncNow();
+        if (now) this.writer.syncNow();
         else await this.writer.sync();
       } catch (error) {
         this.fail(error);
       }
+      this.#syncMs += (this.clock.monotonicMs() - startMs - this.#syncMs) / 8;
       if (this.#failed) break;
       this.#durable(group);
     }
@@ -207,17 +203,7 @@ export class GroupCommit {
   }
 
   #syncsNow(group: Group): boolean {
-    return group.bytes <= this.limits.syncNowBytesMax && this.clock.monotonicMs() >= this.#asideUntilMs;
-  }
-
-  #syncNow(): void {
-    const startMs = this.clock.monotonicMs();
-    this.writer.syncNow();
-    const nowMs = this.clock.monotonicMs();
-    this.#slowSyncs = nowMs - startMs > SLOW_SYNC_MS ? this.#slowSyncs + 1 : 0;
-    if (this.#slowSyncs < SLOW_SYNCS_MAX) return;
-    this.#slowSyncs--;
-    this.#asideUntilMs = nowMs + ASIDE_MS;
+    return group.bytes <= this.limits.syncNowBytesMax && this.#syncMs < SYNC_NOW_MS_MAX;
   }
 
   #durable(group: Group): void {

@@ -1,17 +1,14 @@
-import { type Disk, DiskError, type DiskFile } from "../platform/ports.ts";
+import type { Disk, DiskFile } from "../platform/ports.ts";
 import { encodeGroupHead, GROUP_HEAD_BYTES } from "./log_group.ts";
 import { type Buffer, bufferOf, encodeRecord, recordBytes } from "./log_record.ts";
 import type { LogRecord } from "./record.ts";
 
 const KEPT_BUFFER_BYTES = 1 << 20;
 /**
- * A segment is made longer, by zeros, in steps of this or of a whole segment: the sync of a group that changes neither
- * the length of the file nor where its blocks lie has nothing to do but to write the group.
+ * A segment is made longer, by zeros that take no room yet, in steps of this or of a whole segment: the sync of a group
+ * that does not change the length of the file has less to do, as a rule nothing but to write the group.
  */
 const STEP_BYTES_MAX = 1 << 20;
-/** For groups larger than this all that is no gain: for them the zeros are not written, and take no room. */
-const ZEROED_GROUP_BYTES_MAX = 64 << 10;
-const ZEROS = new Uint8Array(64 << 10);
 
 /** Path of the segment in the log's folder. */
 export function segmentPath(folder: string, segment: number): string {
@@ -96,8 +93,8 @@ export class LogWriter {
     for (const record of records) at = encodeRecord(record, buffer, at, salt, position + at);
     const offset = position - this.#start;
     try {
+      this.#makeRoom(offset + bytes);
       this.#file.write(buffer.bytes.subarray(0, bytes), offset);
-      if (offset + bytes > this.#fileBytes) this.#lengthen(offset + bytes, bytes <= ZEROED_GROUP_BYTES_MAX);
     } catch (error) {
       // Synced, or after a power loss parts of this group could pass for parts of the next one at its place.
       this.#file.truncate(offset);
@@ -140,20 +137,11 @@ export class LogWriter {
     this.#file.close();
   }
 
-  /** Puts zeros behind `end`, as far as there is room for them. */
-  #lengthen(end: number, written: boolean): void {
-    const fileBytes = Math.ceil(end / this.#stepBytes) * this.#stepBytes;
-    try {
-      for (let at = end; written && at < fileBytes; at += ZEROS.length) {
-        this.#file.write(ZEROS.subarray(0, fileBytes - at), at);
-      }
-      this.#file.truncate(fileBytes);
-      this.#fileBytes = fileBytes;
-    } catch (error) {
-      if (!(error instanceof DiskError && error.fault === "full")) throw error;
-      this.#file.truncate(end);
-      this.#fileBytes = end;
-    }
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#fileBytes) return;
+    const fileBytes = Math.ceil(bytes / this.#stepBytes) * this.#stepBytes;
+    this.#file.truncate(fileBytes);
+    this.#fileBytes = fileBytes;
   }
 
   #bufferFor(bytes: number): Buffer {

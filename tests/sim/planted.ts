@@ -28,15 +28,15 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "no sync before the answer",
     file: "core/storage/group_commit.ts",
-    find: "if (now) this.#syncNow();\n        else await this.writer.sync();",
+    find: "if (now) this.writer.syncNow();\n        else await this.writer.sync();",
     replace: "await Promise.resolve();",
     why: "an acknowledged write is lost with the power",
   },
   {
     name: "a failed sync is ignored",
     file: "core/storage/group_commit.ts",
-    find: "        this.fail(error);\n      }\n      if (this.#failed)",
-    replace: "      }\n      if (this.#failed)",
+    find: "        this.fail(error);\n      }\n      this.#syncMs",
+    replace: "      }\n      this.#syncMs",
     why: "what the failed sync dropped is acknowledged and gone after the next power loss",
   },
   {

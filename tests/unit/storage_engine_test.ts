@@ -251,36 +251,3 @@ Deno.test("storage: what was sent to others leaves before a sync that holds up t
   assertEquals(seen, ["sent", "left", "durable", "written", "durable"]);
   await engine.close();
 });
-
-Deno.test("storage: on a disk that is slow each time, syncs are not blocking, and tried again after a while", async () => {
-  let asideSyncs = 0;
-  class Clock extends TestClock {
-    override sleep(delayMs: number): Promise<void> {
-      asideSyncs++;
-      return super.sleep(delayMs);
-    }
-  }
-  const clock = new Clock();
-  const disk = new SimDisk(clock, seeded(5));
-  const engine = await openOn(disk, { segmentBytes: 1 << 20 });
-  const syncsTaking = async (...allMs: number[]) => {
-    asideSyncs = 0;
-    for (const ms of allMs) {
-      disk.faults.syncFails = () => {
-        clock.advance(ms);
-        return false;
-      };
-      await written(engine, () => put(engine, 1, "a", "1"));
-    }
-    return asideSyncs;
-  };
-  const slow = Array.from({ length: 10 }, () => 3);
-  // A busy machine makes one or the other sync slow.
-  assertEquals(await syncsTaking(3, 3, 3, 3, 3, 3, 3, 0.5, 3, 3, 3, 3, 3, 3, 3, 0.5), 0);
-  assertEquals(await syncsTaking(...slow), 2);
-  clock.advance(5000);
-  assertEquals(await syncsTaking(...slow), 9);
-  clock.advance(5000);
-  assertEquals(await syncsTaking(0.5, ...slow), 2);
-  await engine.close();
-});

@@ -21,9 +21,6 @@ import {
 
 const newDisk = () => new SimDisk(new TestClock(), seeded(3));
 
-/** The log's file has no room yet for the next group. */
-const NO_ROOM_AHEAD = { segmentBytes: 1 };
-
 /** The error of a failed storage. */
 const failure = (engine: Engine) => new Promise<Error>((resolve) => engine.onFailure(resolve));
 
@@ -130,7 +127,7 @@ Deno.test("storage: a full disk refuses writes, reads go on, and writes come bac
 Deno.test("storage: a group that the disk has no room for was never there", async () => {
   const disk = newDisk();
   const clock = disk.clock as TestClock;
-  const run = new Run(await openOn(disk, { syncNowBytesMax: 0, ...NO_ROOM_AHEAD }));
+  const run = new Run(await openOn(disk, { syncNowBytesMax: 0 }));
   const { engine } = run;
   run.put(1, "a", "1");
   await run.durable();
@@ -159,7 +156,7 @@ Deno.test("storage: a group that the disk has no room for was never there", asyn
 Deno.test("storage: no power loss brings parts of a rejected group back", async () => {
   const disk = newDisk();
   disk.faults.sectorBytes = 64;
-  const run = new Run(await openOn(disk, { syncNowBytesMax: 0, ...NO_ROOM_AHEAD }));
+  const run = new Run(await openOn(disk, { syncNowBytesMax: 0 }));
   const { engine } = run;
   run.put(1, "a", "1");
   await run.durable();
@@ -183,7 +180,7 @@ Deno.test("storage: no power loss brings parts of a rejected group back", async 
 
 Deno.test("storage: a rejected truncation gives the tail back", async () => {
   const disk = newDisk();
-  const engine = await openOn(disk, NO_ROOM_AHEAD);
+  const engine = await openOn(disk);
   const durable = nextGroup(engine);
   put(engine, 1, "a", "1");
   put(engine, 1, "b", "2");

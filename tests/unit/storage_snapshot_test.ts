@@ -109,7 +109,7 @@ Deno.test("snapshot: an entry to be kept that the copy does not have is damage; 
 
 Deno.test("snapshot: what the full disk refuses is taken back, and the snapshot must begin anew", async () => {
   const disk = newDisk();
-  const engine = await openOn(disk, { syncNowBytesMax: 0, segmentBytes: 1 });
+  const engine = await openOn(disk, { syncNowBytesMax: 0 });
   await written(engine, () => put(engine, 1, "a", "1"));
   const rejected: number[] = [];
   engine.onRejected((_, fromLsn) => rejected.push(fromLsn));
