@@ -241,7 +241,7 @@ export class SlotOwner {
   }
 
   #tryDeferred(): void {
-    if (this.#deferrals.size > 0 && this.#writeRefusal() === undefined) this.#deferrals.release();
+    if (this.#deferrals.size > 0 && this.canAnswer && !this.held) this.#deferrals.release();
   }
 
   #startEpoch(): boolean {

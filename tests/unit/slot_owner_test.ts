@@ -11,7 +11,7 @@ import { nextGroup, openOn, seeded, TestClock } from "./storage_world.ts";
 const SLOT = 1;
 const CLIENT = "0123456789abcdef";
 
-async function newOwner(clientsMax = 10) {
+async function newOwner(clientsMax = 10, minInSync = 1) {
   const clock = new TestClock();
   const disk = new SimDisk(clock, seeded(5));
   const engine = await openOn(disk);
@@ -19,14 +19,14 @@ async function newOwner(clientsMax = 10) {
   const recent = new RecentRecords(1000);
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
   const owner = new SlotOwner(
-    { self, engine, clock, promises, recent, clientsMax, minInSync: 1, began: () => {} },
+    { self, engine, clock, promises, recent, clientsMax, minInSync, began: () => {} },
     SLOT,
     1,
   );
   engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
-  return { engine, owner, disk, clock };
+  return { engine, owner, disk, clock, self };
 }
 
 /** A put of the key "k", with what the caller changes. */
@@ -146,6 +146,20 @@ Deno.test("slot owner: what comes while it is held is tried once more, after the
   assertEquals(tries.slice(2), Array.from({ length: kept }, () => "closed"));
   writeLater("never");
   assertEquals([tries.length, answers.at(-1)], [2 + kept, "unavailable"]);
+  await engine.close();
+});
+
+Deno.test("slot owner: what waits is tried as soon as reads are answered, though writes need more copies in sync", async () => {
+  const { engine, owner, self } = await newOwner(10, 2);
+  const answers: string[] = [];
+  const tries: string[] = [];
+  assertEquals(owner.canAnswer, true);
+  owner.defer(() => tries.push("read"));
+  owner.write(put(1), collect(answers), () => tries.push("write"));
+  assertEquals([tries, answers], [[], []]);
+  owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 2 }, []);
+  await Promise.resolve();
+  assertEquals(tries, ["read", "write"]);
   await engine.close();
 });
 
