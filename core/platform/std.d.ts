@@ -6,8 +6,7 @@ declare module "@std/yaml" {
 }
 
 declare module "@std/assert" {
-  // deno-lint-ignore no-explicit-any
-  type ErrorClass<E extends Error> = abstract new (...args: any[]) => E;
+  type ErrorClass<E extends Error> = abstract new (...args: never[]) => E;
   export function assert(condition: unknown, message?: string): asserts condition;
   export function assertEquals<T>(actual: T, expected: T, message?: string): void;
   export function assertNotEquals<T>(actual: T, expected: T, message?: string): void;
