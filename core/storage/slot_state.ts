@@ -47,7 +47,7 @@ export interface SnapshotSoFar {
  */
 export class SlotState implements SlotView {
   /**
-   * committedLsn <= durableLsn <= lastLsn. Not while #bases has any: then the tail stands behind the last of them, and
+   * committedLsn <= durableLsn <= lastLsn. Not while #bases has one: its tail then stands behind the last of them, and
    * durableLsn = committedLsn.
    */
   committedLsn = 0;

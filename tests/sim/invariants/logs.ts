@@ -84,7 +84,9 @@ function readTail(copy: Copy, log: LogView, { truth, violated, count }: CopyCont
   const { epochs } = copy;
   const same = copy.lastLsn <= committedLsn || tail[copy.lastLsn - committedLsn - 1] === copy.lastRecord;
   if (!same) {
-    for (let lsn = copy.durableLsn + 1; lsn <= copy.lastLsn; lsn++) {
+    // Of a snapshot that is not durable yet, the end may stand in a later lineage: in between there are no records.
+    const lineageStartLsn = copy.lastLsn - placeInLineage(copy.lastLsn);
+    for (let lsn = Math.max(copy.durableLsn, lineageStartLsn) + 1; lsn <= copy.lastLsn; lsn++) {
       truth.withdraw(lsn, epochs[placeInLineage(lsn)], copy.nodeId);
     }
   }
