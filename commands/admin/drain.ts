@@ -44,14 +44,9 @@ function leftOf(ring: Ring, ref: NodeRef, address: string, sameForMs: number): s
 }
 
 function leftAt({ nodes, standbys, slots }: Ring, { id }: NodeRef): Left {
-  const node = nodes.find((each) => each.ref.id === id);
+  const member = [...nodes, ...standbys].find(({ ref }) => ref.id === id);
   const owned = slots.filter(({ owner }) => owner?.id === id).length;
   const members = slots.filter(({ isr }) => isr.some((ref) => ref.id === id)).length;
-  const standby = standbys.some((each) => each.ref.id === id);
-  return {
-    owned,
-    copied: members - owned,
-    listed: node !== undefined || standby,
-    leaving: node?.leaving ?? false,
-  };
+  const copied = members - owned;
+  return { owned, copied, listed: member !== undefined, leaving: member?.leaving ?? false };
 }

@@ -94,7 +94,6 @@ export interface Holdings {
 export function holdings({ nodes, standbys, slots }: Ring, self: NodeRef): Holdings {
   const owned = slots.filter(({ owner }) => owner?.id === self.id).length;
   const members = slots.filter(({ isr }) => isr.some(({ id }) => id === self.id)).length;
-  const stays = nodes.some(({ ref, leaving }) => sameRef(ref, self) && !leaving) ||
-    standbys.some(({ ref }) => sameRef(ref, self));
+  const stays = [...nodes, ...standbys].some(({ ref, leaving }) => sameRef(ref, self) && !leaving);
   return { owned, copied: members - owned, released: !stays };
 }

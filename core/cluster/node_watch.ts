@@ -26,6 +26,8 @@ interface Watched extends Mutable<Observed> {
   address: Address;
   registered: boolean;
   inRing: boolean;
+  /** It has taken its registration back itself. */
+  leaving: boolean;
   asking: boolean;
   /** As it was judged last. */
   loss: Loss | undefined;
@@ -78,18 +80,22 @@ export class NodeWatch {
     this.#watched = new Map();
     this.#promiseMs = ring.promiseMs;
     this.#clusterId = ring.clusterId;
-    const watch = (ref: NodeRef, address: Address, as: "registered" | "inRing") => {
+    const watch = (ref: NodeRef, address: Address, as: "registered" | "inRing" | "leaving") => {
       const key = keyOf(ref);
       let seen = this.#watched.get(key);
       if (seen === undefined) {
-        seen = Object.assign(before.get(key) ?? unseen(ref), { registered: false, inRing: false });
+        const anew = { registered: false, inRing: false, leaving: false };
+        seen = Object.assign(before.get(key) ?? unseen(ref), anew);
         this.#watched.set(key, seen);
       }
       seen.address = address;
       seen[as] = true;
     };
     for (const { ref, address } of newestById(registered).values()) watch(ref, address, "registered");
-    for (const { ref, address } of [...ring.nodes, ...ring.standbys]) watch(ref, address, "inRing");
+    for (const { ref, address, leaving } of [...ring.nodes, ...ring.standbys]) {
+      watch(ref, address, "inRing");
+      if (leaving) watch(ref, address, "leaving");
+    }
   }
 
   /** By id: the processes of the ring that are lost. */
@@ -102,7 +108,7 @@ export class NodeWatch {
         nowMs,
         gatheredMs: gatheredMs(this.#arrivals),
         promiseMs: this.#promiseMs,
-        registered: seen.registered,
+        registered: seen.registered || seen.leaving,
       };
       const loss = lossOf(seen, around);
       if (loss !== undefined) lost.set(seen.ref.id, loss);
@@ -114,12 +120,12 @@ export class NodeWatch {
   #noteLoss(seen: Watched, loss: Loss | undefined): void {
     seen.loss = loss;
     if (loss === undefined) return;
-    const { ref, address, registered, broken } = seen;
+    const { ref, address, registered, leaving, broken } = seen;
     const why = loss === "stuck"
       ? "its disk takes no writes"
       : broken
       ? "its connection broke"
-      : registered
+      : registered || leaving
       ? "it does not answer"
       : "it does not answer, and its registration is gone";
     this.#options.log("info", "a process is taken for lost", { node: ref.id, address, why });
@@ -246,6 +252,7 @@ function unseen(ref: NodeRef): Watched {
     address: "",
     registered: false,
     inRing: false,
+    leaving: false,
     asking: false,
     loss: undefined,
     metAlive: false,

@@ -9,7 +9,7 @@ export class Follower {
    * isrSeq is seen.
    */
   proposedSeq: number | undefined;
-  /** Everything of the owner's log through here is on stable storage there. Never falls. */
+  /** Everything of the owner's log through here is on stable storage there. Falls only with a copy that was given up. */
   ackedLsn = 0;
   /** It has promised not to serve before; by the owner's monotonic and wall clock. 0: no promise in this epoch. */
   promisedUntilMs = 0;
@@ -29,6 +29,11 @@ export class Follower {
 
   constructor(readonly ref: NodeRef, nowMs: number) {
     this.progressMs = this.downSinceMs = nowMs;
+  }
+
+  /** Its log agrees with the owner's through `lsn`, no further: what it acknowledged beyond went with an earlier copy. */
+  agreesThrough(lsn: number): void {
+    this.ackedLsn = Math.min(this.ackedLsn, lsn);
   }
 
   /** The owner was held up for so long: it has not seen what came meanwhile, and blames nobody for that time. */

@@ -125,9 +125,11 @@ export class Link implements Incoming<ReplicateReply> {
     this.#send({ heartbeat: this.#heartbeats.next([...this.#slots.values()], this.transfer, comparedSlot) });
   }
 
+  /** A follower that still counts is not reached by it any more. */
   close(): void {
     this.#closed = true;
     this.#cancelReopen?.();
+    this.#down();
     for (const slot of [...this.#slots.keys()]) this.leave(slot);
     this.#outgoing?.end();
   }
@@ -155,15 +157,20 @@ export class Link implements Incoming<ReplicateReply> {
     this.#heartbeats.forget();
     this.#ready.clear();
     this.#snapshots.clear();
-    for (const followed of this.#slots.values()) {
-      followed.reset();
-      followed.follower.downSinceMs ??= clock.monotonicMs();
-      followed.follower.askedMs = undefined;
-    }
+    for (const followed of this.#slots.values()) followed.reset();
+    this.#down();
     log("debug", "the stream to a follower broke", { to: this.address, error: messageOf(error) });
     if (this.#slots.size === 0) return;
     this.#cancelReopen = clock.after(REOPEN_MS * (0.5 + random.number()), () => this.#open());
     wake();
+  }
+
+  #down(): void {
+    const nowMs = this.parts.clock.monotonicMs();
+    for (const { follower } of this.#slots.values()) {
+      follower.downSinceMs ??= nowMs;
+      follower.askedMs = undefined;
+    }
   }
 
   #open(): void {
@@ -263,6 +270,7 @@ export class Link implements Incoming<ReplicateReply> {
     const followed = this.#slots.get(slot);
     if (followed?.phase !== "asked" || followed.owner.epoch !== epoch) return;
     const way = followed.catchUp(position);
+    followed.follower.agreesThrough(way.kind === "log" ? way.afterLsn : 0);
     if (way.kind === "unusable") {
       followed.phase = "unusable";
       followed.follower.unusable = true;

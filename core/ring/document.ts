@@ -64,9 +64,9 @@ export function ringFromMessage(message: RingMessage): Ring {
     if (ref === undefined) throw new KvError("invalid", `ring: nodes[${i}] has no id`);
     return { ref, address, label, leaving };
   });
-  const standbys = message.standbys.map(({ ref, address }, i) => {
+  const standbys = message.standbys.map(({ ref, address, leaving }, i) => {
     if (ref === undefined) throw new KvError("invalid", `ring: standbys[${i}] has no id`);
-    return { ref, address };
+    return { ref, address, leaving };
   });
   const ring = {
     ...others,

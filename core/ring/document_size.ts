@@ -1,5 +1,5 @@
 import { ringToJson } from "./document.ts";
-import type { NodeRef, Ring } from "./ring.ts";
+import type { NodeRef, Ring, RingNode, RingStandby } from "./ring.ts";
 
 /** ZooKeeper takes 1 MiB in one request (`jute.maxbuffer`), and drops the connection of whoever sends more. */
 export const DOCUMENT_BYTES_MAX = 1_000_000;
@@ -23,9 +23,12 @@ export function documentBytesAtWorst(ring: Ring): number {
     (_, slot) => ({ owner: isr[0], epoch: COUNT + slot, isr, isrSeq: COUNT }),
   );
   const assigned = slots.map((_, slot) => msn - 1 - slot);
+  const moving = <T extends RingNode | RingStandby>(each: T): T => (
+    { ...each, ref: { ...each.ref, incarnation: COUNT }, leaving: true }
+  );
+  const members = { nodes: nodes.map(moving), standbys: standbys.map(moving) };
   const grown = { version: COUNT, assigned, slots, previousNonce: ring.nonce };
-  const moving = nodes.map((node) => ({ ...node, ref: { ...node.ref, incarnation: COUNT }, leaving: true }));
-  return new TextEncoder().encode(ringToJson({ ...ring, ...grown, nodes: moving })).length;
+  return new TextEncoder().encode(ringToJson({ ...ring, ...members, ...grown })).length;
 }
 
 /** Why the ring may not have all these members; undefined when it may. */

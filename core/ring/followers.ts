@@ -12,7 +12,7 @@ export interface Placement {
   readonly standbys: readonly (readonly NodeRef[])[];
 }
 
-/** The nodes that leave get nothing; among the standbys each slot has `replicas`, all when that is 0. */
+/** Those that leave get nothing; among the standbys each slot has `replicas`, all when that is 0. */
 export function placementOf(ring: Ring): Placement {
   const { msn } = ring.settings;
   const staying = ring.nodes.filter((node) => !node.leaving);
@@ -56,7 +56,7 @@ export function addressOf(ring: Ring, ref: NodeRef): string | undefined {
 function chosenStandbys({ standbys, replicas, slots }: Ring, slot: number): NodeRef[] {
   const owner = slots[slot]?.owner;
   // One that owns the slot, without a seat, is no copy of it.
-  const refs = standbys.map(({ ref }) => ref).filter(({ id }) => id !== owner?.id);
+  const refs = standbys.filter(({ ref, leaving }) => !leaving && ref.id !== owner?.id).map(({ ref }) => ref);
   if (replicas === 0 || refs.length <= replicas) return refs;
   const weighed = refs.map((ref) => ({ ref, weight: weightOf(slot, ref.id) }));
   weighed.sort((a, b) => b.weight - a.weight || (a.ref.id < b.ref.id ? -1 : 1));

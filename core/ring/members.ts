@@ -1,7 +1,7 @@
 /** The ring with one member more or less: what joining and leaving come to, and what plans of them are made from. */
 
 import { placementOf } from "./followers.ts";
-import { type NodeRef, type Ring, type RingNode, sameRef } from "./ring.ts";
+import { type NodeRef, type Ring, type RingNode, type RingStandby, sameRef } from "./ring.ts";
 
 /**
  * With one more data node. Slots that nobody ever owned become its own at once where the rule wants that; the owners of
@@ -20,18 +20,16 @@ export function withNode(ring: Ring, node: RingNode): Ring {
 }
 
 /**
- * In which the process leaves: a data node is marked, so that its slots go to its neighbours; a standby is struck off
- * the list. The ring itself when there is nothing to change; a text is the reason for a refusal.
+ * In which the process leaves: it is marked, so that its slots go to its neighbours and its copies to others. The ring
+ * itself when there is nothing to change; a text is the reason for a refusal.
  */
 export function withoutMember(ring: Ring, ref: NodeRef): Ring | string {
-  const owns = ring.slots.some(({ owner }) => sameRef(owner, ref));
-  const standbys = ring.standbys.filter((standby) => !sameRef(standby.ref, ref));
-  // One that has stepped in for a dead node first hands over.
-  if (standbys.length < ring.standbys.length) return owns ? ring : { ...ring, standbys };
-  const node = ring.nodes.find((each) => sameRef(each.ref, ref));
-  if (node === undefined || node.leaving) return ring;
-  if (!ring.nodes.some((each) => each !== node && !each.leaving)) {
+  const leaves = <T extends RingNode | RingStandby>(each: T): T =>
+    sameRef(each.ref, ref) ? { ...each, leaving: true } : each;
+  const member = [...ring.nodes, ...ring.standbys].find((each) => sameRef(each.ref, ref));
+  if (member === undefined || member.leaving) return ring;
+  if ("label" in member && !ring.nodes.some((each) => each !== member && !each.leaving)) {
     return "it is the last data node: there is no other that could take its slots";
   }
-  return { ...ring, nodes: ring.nodes.map((each) => each === node ? { ...node, leaving: true } : each) };
+  return { ...ring, nodes: ring.nodes.map(leaves), standbys: ring.standbys.map(leaves) };
 }

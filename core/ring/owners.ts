@@ -15,5 +15,5 @@ export function ownersOf(ring: Ring): RingNode[] {
 
 /** The data nodes, in order of label, and behind them the standbys, which have no seat. */
 export function membersOf({ nodes, standbys }: Ring): RingNode[] {
-  return [...nodes, ...standbys.map((standby) => ({ ...standby, label: NO_LABEL, leaving: false }))];
+  return [...nodes, ...standbys.map((standby) => ({ ...standby, label: NO_LABEL }))];
 }

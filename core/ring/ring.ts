@@ -24,6 +24,8 @@ export interface RingStandby {
   readonly ref: NodeRef;
   /** host:port */
   readonly address: string;
+  /** It goes as soon as others have the copies that it has, and is chosen for none. In sync, it counts until then. */
+  readonly leaving: boolean;
 }
 
 export interface SlotEntry {

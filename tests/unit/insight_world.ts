@@ -20,7 +20,7 @@ export class Told {
     this.ring = {
       ...empty,
       nodes: nodes.map(([id, label]) => ({ ref: ref(id), address: `${id}:1`, label, leaving: false })),
-      standbys: standbys.map((id) => ({ ref: ref(id), address: `${id}:1` })),
+      standbys: standbys.map((id) => ({ ref: ref(id), address: `${id}:1`, leaving: false })),
       slots: empty.slots.map((_, slot) => {
         const owner = slot > 34 && slot <= 102 ? "b" : "a";
         return { owner: ref(owner), epoch: 1, isr: [owner, ...standbys].map(ref), isrSeq: 1 };

@@ -55,6 +55,22 @@ Deno.test("a node that stops for longer than a promise is taken for lost, and on
   assertEquals([...watch.lost()], []);
 });
 
+Deno.test("a node that leaves has no registration, which does not speak against it: one slow answer is not its end", async () => {
+  const { world, watch, nodes, lost } = await watching();
+  watch.follow(
+    { ...RING, nodes: NODES.map((node, i) => ({ ...node, leaving: i === 0 })) },
+    REGISTERED.slice(1),
+  );
+  nodes[0]!.pause();
+  await world.runMs(500);
+  nodes[0]!.resume();
+  await world.runMs(1000);
+  assertEquals([...lost], []);
+  nodes[0]!.pause();
+  await world.runMs(2000);
+  assertEquals([...watch.lost()], [["d1", "dead"]]);
+});
+
 Deno.test("a master that was stopped itself takes nobody for lost", async () => {
   const { world, watch, master, lost } = await watching();
   for (const pausedMs of [450, 700, 1000, 2000, 5000]) {

@@ -17,7 +17,7 @@ import { openOn } from "./storage_world.ts";
 
 const OWNER = { ref: { id: "d1", incarnation: 1 }, address: "d1:1", label: 0, leaving: false };
 const MASTER = "m1:1";
-const STANDBY = { ref: { id: "s1", incarnation: 1 }, address: "s1:1" };
+const STANDBY = { ref: { id: "s1", incarnation: 1 }, address: "s1:1", leaving: false };
 
 function ring(): Ring {
   const alone = ringOf(1, [OWNER], () => OWNER);

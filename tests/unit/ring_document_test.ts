@@ -143,7 +143,7 @@ Deno.test("document: making and reading leaves the argument as it was", () => {
 /** Data nodes on every seat that `count` takes, and standbys. */
 function grownRing(msn: number, count: number, standbys: number, replicas = 0): Ring {
   const added = Array.from({ length: standbys }, (_, i) => (
-    { ref: { id: uuid(5000 + i), incarnation: 1 }, address: `127.0.0.1:${30000 + i}` }
+    { ref: { id: uuid(5000 + i), incarnation: 1 }, address: `127.0.0.1:${30000 + i}`, leaving: false }
   ));
   return { ...ruleRing(count, msn), standbys: added, replicas };
 }

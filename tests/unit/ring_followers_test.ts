@@ -17,7 +17,7 @@ function ringOf(standbys: readonly string[], changes: Partial<Ring> = {}): Ring 
   return {
     ...empty,
     nodes: [node("a", 0), node("b", 68)],
-    standbys: standbys.map((id) => ({ ref: ref(id), address: `${id}:1` })),
+    standbys: standbys.map((id) => ({ ref: ref(id), address: `${id}:1`, leaving: false })),
     slots: empty.slots.map(() => entry),
     ...changes,
   };
@@ -37,6 +37,17 @@ Deno.test("followers: a node that leaves is wanted nowhere, and its slots go to 
   const placement = placementOf(ring);
   assert(placement.wanted.every((wanted) => wanted?.ref.id === "b"));
   assertEquals(ids(followersOf(ring, 0, placement)), ["b"]);
+});
+
+Deno.test("followers: a standby that leaves is chosen for nothing, and followed while it is in sync", () => {
+  const [s, t] = ringOf(["s", "t"]).standbys;
+  const ring = ringOf([], { standbys: [{ ...s!, leaving: true }, t!], replicas: 1 });
+  assertEquals(ids(followersOf(ring, 0, placementOf(ring))), ["t"]);
+  const inSync = { ...ring.slots[0]!, isr: [ref("a"), ref("s")] };
+  const synced = { ...ring, slots: ring.slots.map(() => inSync) };
+  const placement = placementOf(synced);
+  assertEquals(ids(followersOf(synced, 0, placement)), ["s", "t"]);
+  assertEquals(ids(superfluousOf(synced, 0, placement)), ["s"]);
 });
 
 Deno.test("followers: with replicas, each slot has as many standbys, spread evenly, and few move when one comes", () => {

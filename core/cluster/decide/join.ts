@@ -49,7 +49,7 @@ export function listStandbys(view: View, answers: Answers): RingChange | Refusal
   let listed = view.ring;
   for (const candidate of candidates(view).standbys.filter(({ ref }) => isWell(answers, ref))) {
     const { ref, address } = candidate;
-    const added: RingStandby = { ref, address };
+    const added: RingStandby = { ref, address, leaving: false };
     const standbys = [...listed.standbys, added].toSorted((a, b) => a.ref.id < b.ref.id ? -1 : 1);
     const reason = tooLarge({ ...listed, standbys });
     if (reason !== undefined) return listed === view.ring ? { candidate, reason } : listed;

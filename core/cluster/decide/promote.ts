@@ -86,7 +86,9 @@ function chooseHeirs(view: View, answers: Answers, open: readonly OpenSlot[]): T
   let freeSeats = ring.settings.msn - ring.nodes.length;
   for (const node of ring.nodes) {
     if (node.leaving || !isLost(view, answers, node.ref)) continue;
-    const free = ring.standbys.filter(({ ref }) => !takeovers.some(({ heir }) => heir.ref.id === ref.id));
+    const free = ring.standbys.filter(({ ref, leaving }) =>
+      !leaving && !takeovers.some(({ heir }) => heir.ref.id === ref.id)
+    );
     const slots = open.filter(({ entry }) => entry.owner!.id === node.ref.id);
     const heir = inSyncForMost(free, slots);
     if (heir === undefined) continue;
@@ -141,7 +143,7 @@ function seatHeirs(
   const settled = new Set(open.map(({ slot }) => slot));
   let nodes = [...ring.nodes];
   for (const { node, heir } of takeovers) {
-    const seat = { ...heir, label: node.label, leaving: false };
+    const seat = { ...heir, label: node.label };
     nodes = nodes.map((each) => each.ref.id === node.ref.id ? seat : each);
     if (!isNeeded(view, answers, node.ref.id, settled)) continue;
     const label = nextLabel(nodes.map((each) => each.label), ring.settings.msn)!;

@@ -1,6 +1,13 @@
 /** Restarted processes are listed again, under their new incarnation, where their copies are still good. */
 
-import { type NodeRef, type Ring, sameRef, type SlotEntry } from "../../ring/ring.ts";
+import {
+  type NodeRef,
+  type Ring,
+  type RingNode,
+  type RingStandby,
+  sameRef,
+  type SlotEntry,
+} from "../../ring/ring.ts";
 import type { Registered } from "../registration.ts";
 import { answerOf, type Answers, changeSlots, newestById, type RingChange, type View } from "./view.ts";
 
@@ -17,8 +24,9 @@ function isOutdated(ring: Ring, { ref, address }: Registered): boolean {
   const older = (other: NodeRef) => other.id === ref.id && other.incarnation < ref.incarnation;
   const moved = (listed: { ref: NodeRef; address: string }) =>
     older(listed.ref) || sameRef(listed.ref, ref) && listed.address !== address;
-  return ring.nodes.some((node) => moved(node) || node.leaving && sameRef(node.ref, ref)) ||
-    ring.standbys.some(moved) ||
+  return [...ring.nodes, ...ring.standbys].some((listed) =>
+    moved(listed) || listed.leaving && sameRef(listed.ref, ref)
+  ) ||
     ring.slots.some(({ isr }) => isr.some(older));
 }
 
@@ -31,13 +39,15 @@ export function relist(view: View, answers: Answers): RingChange | undefined {
     ) => [each.ref.id, each]),
   );
   if (back.size === 0) return undefined;
-  const renewed = <T extends { readonly ref: NodeRef; readonly address: string }>(listed: T): T => {
+  const renewed = <T extends RingNode | RingStandby>(listed: T): T => {
     const found = back.get(listed.ref.id);
-    return found === undefined ? listed : { ...listed, ref: found.ref, address: found.address };
+    return found === undefined
+      ? listed
+      : { ...listed, ref: found.ref, address: found.address, leaving: false };
   };
   return {
     ...ring,
-    nodes: ring.nodes.map((node) => back.has(node.ref.id) ? { ...renewed(node), leaving: false } : node),
+    nodes: ring.nodes.map(renewed),
     standbys: ring.standbys.map(renewed),
     slots: changeSlots(ring.slots, (entry, slot) => renew(entry, slot, back, answers)) ?? ring.slots,
   };

@@ -39,7 +39,7 @@ export interface Circumstances {
   /** Until then whoever has never answered is waited for; see {@link gatheredMs}. */
   readonly gatheredMs: number;
   readonly promiseMs: number;
-  /** The coordinator still has its registration. */
+  /** The coordinator still has its registration, or it has taken it back itself because it leaves. */
   readonly registered: boolean;
 }
 

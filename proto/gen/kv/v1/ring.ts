@@ -32,6 +32,8 @@ export interface RingNode {
 export interface RingStandby {
   ref: NodeRef | undefined;
   address: string;
+  /** It goes as soon as others have the copies that it has. */
+  leaving: boolean;
 }
 
 /** A run of neighbouring slots that are in the same state. */
@@ -299,7 +301,7 @@ export const RingNode = {
 };
 
 function createBaseRingStandby(): RingStandby {
-  return { ref: undefined, address: "" };
+  return { ref: undefined, address: "", leaving: false };
 }
 
 export const RingStandby = {
@@ -309,6 +311,9 @@ export const RingStandby = {
     }
     if (message.address !== "") {
       writer.uint32(18).string(message.address);
+    }
+    if (message.leaving !== false) {
+      writer.uint32(24).bool(message.leaving);
     }
     return writer;
   },
@@ -334,6 +339,13 @@ export const RingStandby = {
 
           message.address = reader.string();
           continue;
+        case 3:
+          if (tag !== 24) {
+            break;
+          }
+
+          message.leaving = reader.bool();
+          continue;
       }
       if ((tag & 7) === 4 || tag === 0) {
         break;
@@ -347,6 +359,7 @@ export const RingStandby = {
     return {
       ref: isSet(object.ref) ? NodeRef.fromJSON(object.ref) : undefined,
       address: isSet(object.address) ? globalThis.String(object.address) : "",
+      leaving: isSet(object.leaving) ? globalThis.Boolean(object.leaving) : false,
     };
   },
 
@@ -358,6 +371,9 @@ export const RingStandby = {
     if (message.address !== "") {
       obj.address = message.address;
     }
+    if (message.leaving !== false) {
+      obj.leaving = message.leaving;
+    }
     return obj;
   },
 
@@ -368,6 +384,7 @@ export const RingStandby = {
     const message = createBaseRingStandby();
     message.ref = (object.ref !== undefined && object.ref !== null) ? NodeRef.fromPartial(object.ref) : undefined;
     message.address = object.address ?? "";
+    message.leaving = object.leaving ?? false;
     return message;
   },
 };
