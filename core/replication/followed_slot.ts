@@ -66,8 +66,14 @@ export class FollowedSlot {
       this.owner.recordAt(this.nextLsn) === undefined;
   }
 
-  /** How to bring the follower to our log. */
+  /** How to bring the follower to our log. What it acknowledged beyond where that agrees is void. */
   catchUp(position: SlotPosition): CatchUp {
+    const way = this.#wayFrom(position);
+    this.follower.agreesThrough(way.kind === "log" ? way.afterLsn : 0);
+    return way;
+  }
+
+  #wayFrom(position: SlotPosition): CatchUp {
     const { counts } = this.follower;
     // What has the same place in a log of another lineage need not be the same: nothing of it may stay.
     if (position.damaged || position.runEpochs[0]! < this.owner.lineage) {

@@ -270,7 +270,6 @@ export class Link implements Incoming<ReplicateReply> {
     const followed = this.#slots.get(slot);
     if (followed?.phase !== "asked" || followed.owner.epoch !== epoch) return;
     const way = followed.catchUp(position);
-    followed.follower.agreesThrough(way.kind === "log" ? way.afterLsn : 0);
     if (way.kind === "unusable") {
       followed.phase = "unusable";
       followed.follower.unusable = true;

@@ -65,6 +65,7 @@ export const PITFALLS: readonly Covered[] = [
   },
   { line: "a promotion", by: [["promotion"], ["node relisted"]], replicated: true },
   { line: "a hand-over", by: [["hand-over"]], replicated: true },
+  { line: "a node that leaves", by: [['"the node has left the cluster"']], replicated: true },
   { line: "a retry runs twice", by: [["retry that changed nothing was logged"]] },
   { line: "copies that differ", by: [["copies compared"]], replicated: true },
   { line: "a client forgotten", by: [["client forgotten"]] },

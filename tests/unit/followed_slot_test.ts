@@ -35,5 +35,12 @@ Deno.test("followed slot: who lacks only what is in memory gets that, though its
   const position = { slot: SLOT, epoch: 1, committedLsn: old - 1, damaged: false, incomplete: false };
   const toldOf = (epoch: number) => followed.catchUp({ ...position, runEpochs: [epoch], runLsns: [old] });
   assertEquals(toldOf(1), { kind: "log", afterLsn: old, afterEpoch: 1 });
+
+  // A copy that was given up has acknowledged what the next one may lack.
+  const { follower } = followed;
+  owner.acked(follower, later, clock.monotonicMs());
+  assertEquals([toldOf(1).kind, follower.ackedLsn], ["log", old]);
+  const given = followed.catchUp({ ...position, damaged: true, runEpochs: [1], runLsns: [old] });
+  assertEquals([given.kind, follower.ackedLsn], ["snapshot", 0]);
   await engine.close();
 });

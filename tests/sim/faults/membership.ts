@@ -1,15 +1,36 @@
+import type { DataNode } from "../../../core/cluster/data_node.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Machine } from "../machine.ts";
+import type { SeededRandom } from "../world/random.ts";
 import { downMs, type Fault } from "./fault.ts";
+
+/** A node that runs, and can hear what it is told. */
+function somebody({ nodes }: Cluster, random: SeededRandom): Machine<DataNode> | undefined {
+  const running = nodes.filter((machine) => machine.ready && !machine.process?.paused);
+  return running.length === 0 ? undefined : random.pick(running);
+}
 
 export const MEMBERSHIP_FAULTS: readonly Fault[] = [
   {
-    name: "node asked to leave, and back",
+    name: "node stopped in order, and back",
     group: "membership",
-    inject: ({ nodes }, random) => {
-      const running = nodes.filter((machine) => machine.ready && !machine.process?.paused);
-      if (running.length === 0) return undefined;
-      const machine = random.pick(running);
+    inject: (cluster, random) => {
+      const machine = somebody(cluster, random);
+      if (machine === undefined) return undefined;
       machine.restartAfterMs = downMs(random);
       void machine.program?.stop();
+      return true;
+    },
+  },
+  {
+    // What else happens meanwhile breaks it off, at whatever step.
+    name: "node leaves, and comes back",
+    group: "membership",
+    inject: (cluster, random) => {
+      const machine = somebody(cluster, random);
+      if (machine === undefined) return undefined;
+      machine.restartAfterMs = downMs(random);
+      void machine.program?.leave();
       return true;
     },
   },
