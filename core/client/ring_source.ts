@@ -19,6 +19,7 @@ import type {
   Transport,
 } from "../platform/ports.ts";
 import { ringFromMessage } from "../ring/document.ts";
+import { isBlank } from "../ring/history.ts";
 import type { Ring } from "../ring/ring.ts";
 import { routing } from "../rpc/methods.ts";
 import { backoffMs } from "./backoff.ts";
@@ -119,7 +120,8 @@ export class RingSource {
   #offer(message: RingMessage, from: Address): void {
     if (this.#closed || message.version <= (this.#current?.version ?? 0)) return;
     const ring = ringFromMessage(message);
-    if (this.#current !== undefined && this.#current.clusterId !== ring.clusterId) {
+    const known = this.#current;
+    if (known !== undefined && known.clusterId !== ring.clusterId && !isBlank(known)) {
       throw new KvError("refused", `${from} belongs to another cluster, ${ring.clusterId}`);
     }
     this.#current = ring;

@@ -10,6 +10,7 @@ import type { Ring as RingMessage } from "../../proto/gen/kv/v1/ring.ts";
 import { KvError } from "../platform/errors.ts";
 import type { Address, Cancel, Listener, Services } from "../platform/ports.ts";
 import { ringFromMessage } from "../ring/document.ts";
+import { isBlank } from "../ring/history.ts";
 import { withoutMember } from "../ring/members.ts";
 import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import { checkSameSettings } from "../ring/settings.ts";
@@ -239,7 +240,9 @@ export class DataNode {
     const { config } = this.#options;
     try {
       checkSameSettings(settingsOf(config), ring.settings);
-      this.#engine.adoptCluster(ring.clusterId, ring.settings);
+      const { clusterId } = this.#engine;
+      // A ring that nobody has ever been in may yet give way to the one of a cluster whose coordinator has lost it.
+      if (clusterId !== undefined || !isBlank(ring)) this.#engine.adoptCluster(ring.clusterId, ring.settings);
     } catch (error) {
       return this.#fail(error as Error);
     }
@@ -302,8 +305,7 @@ export class DataNode {
   /** Only of our cluster; another one's master may have found our port. */
   #offer(message: RingMessage): { ringVersion: number } {
     const ring = ringFromMessage(message);
-    const { clusterId } = this.#engine;
-    if (clusterId !== undefined && ring.clusterId === clusterId) this.#rings.offer(ring);
+    if (ring.clusterId === this.#rings.ring?.clusterId) this.#rings.offer(ring);
     return { ringVersion: this.#rings.version };
   }
 

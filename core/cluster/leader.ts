@@ -6,9 +6,10 @@ import { KvError, messageOf } from "../platform/errors.ts";
 import type { Clock, Log, Random, Transport } from "../platform/ports.ts";
 import { rebalanced } from "../ring/assignment.ts";
 import { ringToMessage } from "../ring/document.ts";
-import { contradiction } from "../ring/history.ts";
+import { contradiction, isBlank } from "../ring/history.ts";
 import { withoutMember } from "../ring/members.ts";
 import type { ClusterSettings, NodeRef, Ring } from "../ring/ring.ts";
+import { checkSameSettings } from "../ring/settings.ts";
 import { cluster } from "../rpc/methods.ts";
 import { ringToAccept } from "./accepting.ts";
 import { applyProposals, toAskForProposals } from "./decide/proposals.ts";
@@ -190,11 +191,12 @@ export class Leader {
   }
 
   async #accept(from: NodeRef | undefined): Promise<Ring> {
-    const { log, rings, transport } = this.options;
+    const { log, rings, transport, settings } = this.options;
     await this.#watch.askAll();
     const met = this.#watch.met();
     const { ring: before } = this.#stored!;
     const accepted = await ringToAccept(before, met, from, transport);
+    checkSameSettings(settings, accepted.settings);
     const known = [...met.map(({ ring }) => ring.version), rings.version, before.version, accepted.version];
     const version = Math.max(...known) + 1;
     this.#stored = await this.#writer.replace(this.#stored!, accepted, version);
@@ -209,17 +211,24 @@ export class Leader {
     return this.#stored.ring;
   }
 
-  /** Throws, and writes nothing from now on, if somebody has taken a ring that is not of the coordinator's history. */
+  /**
+   * Throws, and writes nothing from now on, if somebody has taken a ring that is not of the coordinator's history. A node
+   * of another cluster is refused, and no more: unless the coordinator has nothing, which it may have lost.
+   */
   async #checkHistory(): Promise<void> {
     const { log, rings, name } = this.options;
     const { ring } = this.#stored!;
-    const own = rings.ring === undefined ? [] : [{ address: name, ring: rings.ring }];
-    for (const { address, ring: taken } of [...own, ...this.#watch.met()]) {
+    const own = rings.ring === undefined || isBlank(rings.ring) ? [] : [{ address: name, ring: rings.ring }];
+    const met = this.#watch.met().filter(({ ring: { clusterId } }) =>
+      clusterId === ring.clusterId || isBlank(ring)
+    );
+    for (const { address, ring: taken } of [...own, ...met]) {
       const why = contradiction(ring, taken);
       if (why === undefined) continue;
       // Our own view may be an old one; it is not when the coordinator says so.
       await this.#writer.confirm(this.#stored!);
-      this.#halted = `${address} has taken ${why}; was the coordinator restored from an old copy?`;
+      this.#halted =
+        `${address} has taken ${why}; was the coordinator restored from an old copy, or emptied?`;
       log("error", "this master writes nothing until kv admin accept-ring", { why: this.#halted });
       throw new KvError("unavailable", this.#halted);
     }

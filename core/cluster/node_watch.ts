@@ -55,8 +55,6 @@ export class NodeWatch {
   readonly #stopTicking: Cancel;
   #watched = new Map<string, Watched>();
   #promiseMs = Infinity;
-  /** What nodes of other clusters know is of no account. */
-  #clusterId: string | undefined;
   /** What was told last by `changed`. */
   #told = "";
   #cutOffSinceMs: number | undefined;
@@ -79,7 +77,6 @@ export class NodeWatch {
     const before = this.#watched;
     this.#watched = new Map();
     this.#promiseMs = ring.promiseMs;
-    this.#clusterId = ring.clusterId;
     const watch = (ref: NodeRef, address: Address, as: "registered" | "inRing" | "leaving") => {
       const key = keyOf(ref);
       let seen = this.#watched.get(key);
@@ -209,7 +206,7 @@ export class NodeWatch {
     try {
       const reply = await transport.call(address, cluster.inspect, { node: ref }, DEADLINE_MS);
       const { stuck, unusable, ringVersion: version, ringNonce: nonce, clusterId } = reply;
-      const ring = clusterId === this.#clusterId ? { ring: { version, nonce } } : {};
+      const ring = clusterId === "" ? {} : { ring: { clusterId, version, nonce } };
       const answer = { ref, stuck, unusable: new Set(unusable), ...ring };
       if (!seen.metAlive) this.#arrived();
       Object.assign(seen, { answer, metAlive: true, failingSinceMs: undefined, broken: false });

@@ -1,5 +1,5 @@
 import type { Cancel } from "../platform/ports.ts";
-import { contradiction } from "../ring/history.ts";
+import { contradiction, isBlank } from "../ring/history.ts";
 import type { Ring } from "../ring/ring.ts";
 
 /** The newest ring that this process has seen, wherever it came from; older ones are ignored. */
@@ -15,10 +15,12 @@ export class RingKeeper {
     return this.#ring?.version ?? 0;
   }
 
-  /** Takes the ring if it is newer, and not of another history. */
+  /** Takes the ring if it is newer, and not of another history. A blank one gives way to that of any cluster. */
   offer(ring: Ring): void {
     if (ring.version <= this.version) return;
-    if (this.#ring !== undefined && contradiction(ring, this.#ring) !== undefined) return;
+    const known = this.#ring;
+    const contradicted = known !== undefined && contradiction(ring, known) !== undefined;
+    if (contradicted && !(isBlank(known) && known.clusterId !== ring.clusterId)) return;
     this.#ring = ring;
     for (const listener of [...this.#listeners]) listener(ring);
   }

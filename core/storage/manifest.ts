@@ -55,6 +55,9 @@ export interface Manifest {
   readonly slots: readonly ManifestSlot[];
 }
 
+/** That of a new folder. */
+export const EMPTY_MANIFEST: Manifest = { segment: 1, position: 0, synced: 0, files: [], slots: [] };
+
 /** What the manifest says of a slot as it is now. */
 export function manifestSlot(state: SlotState): ManifestSlot {
   const { slot, committedLsn, committedEpoch, blurredThroughLsn, keys, digest, damage, partial } = state;

@@ -7,15 +7,13 @@ import { type Identity, newIdentity, readIdentity } from "./identity.ts";
 import { loadCheckpoint } from "./load.ts";
 import { listSegments, readLog } from "./log_read.ts";
 import { LogWriter, segmentPath } from "./log_writer.ts";
-import { decodeManifest, type Manifest } from "./manifest.ts";
+import { decodeManifest, EMPTY_MANIFEST, type Manifest } from "./manifest.ts";
 import type { EngineLimits, EngineOptions } from "./options.ts";
 import { Places } from "./places.ts";
 import { replay } from "./replay.ts";
 import { readWhole } from "./replace_file.ts";
 import { SlotState } from "./slot_state.ts";
 import { CommittedState } from "./state.ts";
-
-const EMPTY: Manifest = { segment: 1, position: 0, synced: 0, files: [], slots: [] };
 
 /** What the folder holds, brought into memory. */
 export interface Recovered {
@@ -50,7 +48,7 @@ export function openIdentity(options: EngineOptions): { identity: Identity; mani
   if (manifest !== undefined && manifest.slots.length > 0) {
     throw new KvError("damaged", `the folder ${folder} has data but no identity; restore its identity.json`);
   }
-  return { identity: newIdentity(random, clusterId, settings), manifest: EMPTY };
+  return { identity: newIdentity(random, clusterId, settings), manifest: EMPTY_MANIFEST };
 }
 
 /** Loads the checkpoint, replays the log behind it, and begins a new segment. */

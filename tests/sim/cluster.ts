@@ -3,10 +3,14 @@ import { Master } from "../../core/cluster/master.ts";
 import { pathsBelow } from "../../core/cluster/paths.ts";
 import { settingsOf } from "../../core/cluster/role.ts";
 import type { Address } from "../../core/platform/ports.ts";
+import { createRing, ringToJson } from "../../core/ring/document.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import { slotOf } from "../../core/ring/placement.ts";
 import type { NodeRef, Ring } from "../../core/ring/ring.ts";
 import { newIdentity, writeIdentity } from "../../core/storage/identity.ts";
+import { MANIFEST_NAME } from "../../core/storage/checkpoint.ts";
+import { EMPTY_MANIFEST, encodeManifest } from "../../core/storage/manifest.ts";
+import { replaceFileNow } from "../../core/storage/replace_file.ts";
 import { hotKey, type Workload, WorkloadClient } from "./client.ts";
 import { History } from "./history.ts";
 import { Invariants } from "./invariants.ts";
@@ -171,13 +175,26 @@ export class Cluster {
     machine.putDisk(this.#disk(machine.random.fork(`disk after ${machine.starts}`)));
   }
 
-  /** A disk with the folder of a node of another cluster. */
-  foreignDisk(random: SeededRandom): MachineDisk {
+  /** A disk with the folder of a node of another cluster, and the ring of that version if it has one. */
+  foreignDisk(random: SeededRandom, ringVersion: number | undefined): MachineDisk {
     const disk = this.#disk(random);
     const process = new SimProcess(this.scheduler, "elsewhere");
     const mounted = disk.mount(process, new SimClock(process, random));
     mounted.makeFolder(FOLDER);
-    writeIdentity(mounted, FOLDER, newIdentity(random, "another cluster", settingsOf(this.plan.config)));
+    const settings = settingsOf(this.plan.config);
+    const identity = { ...newIdentity(random, "another cluster", settings), incarnation: 1 };
+    replaceFileNow(mounted, FOLDER, MANIFEST_NAME, encodeManifest(EMPTY_MANIFEST));
+    writeIdentity(mounted, FOLDER, identity);
+    if (ringVersion !== undefined) {
+      const ring = createRing(settings, "another cluster", "master", "nonce", this.plan.config);
+      const standbys = [{
+        ref: { id: identity.nodeId, incarnation: 1 },
+        address: "elsewhere:1",
+        leaving: false,
+      }];
+      const text = ringToJson({ ...ring, version: ringVersion, standbys });
+      replaceFileNow(mounted, FOLDER, "ring.json", new TextEncoder().encode(text));
+    }
     mounted.syncFolder(FOLDER);
     return disk;
   }

@@ -32,6 +32,21 @@ Deno.test("reconcile: later data nodes get labels 68 and 102, and follow the slo
   assertEquals(ids(followersOf(world.ring, 0, placement)), []);
 });
 
+Deno.test("reconcile: who has a ring of another cluster is refused", () => {
+  const ring = { clusterId: "another", version: 9, nonce: "n" };
+  for (const role of ["data", "standby"] as const) {
+    const world = cluster(["a"]);
+    world.start("b", role).ring = ring;
+    world.settle();
+    assertEquals([world.ring.nodes.length, world.ring.standbys.length], [1, 0]);
+    assertEquals(
+      world.refused.get("b"),
+      "its folder belongs to cluster another, this is cluster cluster; name the folder of a node of this cluster, " +
+        "or an empty one",
+    );
+  }
+});
+
 Deno.test("reconcile: a candidate that does not answer waits, and holds up nobody", () => {
   const world = cluster(["a"]);
   const silent = world.start("b", "data");

@@ -7,6 +7,7 @@ import type { Registered } from "../../core/cluster/registration.ts";
 import { checkRing } from "../../core/ring/check.ts";
 import { createRing } from "../../core/ring/document.ts";
 import { addressOf } from "../../core/ring/followers.ts";
+import type { RingMark } from "../../core/ring/history.ts";
 import { type NodeRef, type Ring, sameRef, type SlotEntry } from "../../core/ring/ring.ts";
 
 export const SETTINGS = { msn: 137, hash: "fnv1a32", levels: 2 } as const;
@@ -19,6 +20,7 @@ export interface Living {
   stuck: boolean;
   unusable: Set<number>;
   registered: boolean;
+  ring?: RingMark;
 }
 
 export class World {
@@ -90,10 +92,12 @@ export class World {
   }
 
   get answers(): Answers {
-    return new Map([...this.living].map(([id, { ref, stuck, unusable }]): [string, Answer] => [
-      id,
-      { ref, stuck, unusable },
-    ]));
+    return new Map(
+      [...this.living].map(([id, { ref, stuck, unusable, ring }]): [string, Answer] => [
+        id,
+        { ref, stuck, unusable, ...(ring === undefined ? {} : { ring }) },
+      ]),
+    );
   }
 
   /** One decision, carried out; false when there is none. Only those whom the master would ask answer. */

@@ -6,7 +6,7 @@ import { SavedRing } from "../../core/cluster/saved_ring.ts";
 import type { DataNode } from "../../core/cluster/data_node.ts";
 import { KvError } from "../../core/platform/errors.ts";
 import { createRing, ringFromJson } from "../../core/ring/document.ts";
-import { contradiction } from "../../core/ring/history.ts";
+import { contradiction, isBlank } from "../../core/ring/history.ts";
 import type { Ring } from "../../core/ring/ring.ts";
 import { admin, routing } from "../../core/rpc/methods.ts";
 import { SimCoordinator } from "../sim/world/coordinator.ts";
@@ -24,12 +24,17 @@ function ringOf(version: number, nonce: string, previousNonce: string): Ring {
 
 Deno.test("history: a later ring, another of the same version, and a predecessor with another nonce contradict", () => {
   const ring = ringOf(9, "n9", "n8");
-  const known = (version: number, nonce: string) => contradiction(ring, { version, nonce });
+  const { clusterId } = ring;
+  const known = (version: number, nonce: string) => contradiction(ring, { clusterId, version, nonce });
   assertEquals([known(9, "n9"), known(8, "n8"), known(7, "x")], [undefined, undefined, undefined]);
   assertMatch(known(10, "x")!, /^ring 10, while the coordinator has ring 9$/);
   assertMatch(known(9, "x")!, /another ring 9/);
   assertMatch(known(8, "x")!, /another ring 8/);
-  assertEquals(contradiction(ringOf(9, "n9", ""), { version: 8, nonce: "x" }), undefined);
+  assertEquals(contradiction(ringOf(9, "n9", ""), { clusterId, version: 8, nonce: "x" }), undefined);
+  assertMatch(
+    contradiction(ring, { clusterId: "y", version: 2, nonce: "n" })!,
+    /^ring 2 of cluster y, while/,
+  );
 });
 
 Deno.test("history: a node does not take the successor of another ring than its own", () => {
@@ -120,14 +125,68 @@ for (const how of ["its master goes on", "another master takes over"] as const) 
   });
 }
 
-Deno.test("history: a node of another cluster that has lost its way stops nothing", async () => {
-  const [world] = await aged(4);
-  const machine = world.addNode("x", "standby");
-  await world.until("x runs", () => machine.ready);
-  world.program("x").rings.offer({ ...ringOf(99, "n99", "n98"), clusterId: "another" });
-  await world.until("x is listed", () => world.ring?.standbys.length === 2);
-  await world.runMs(3000);
-  assertEquals(await world.wait(haltedOf(world, 1)), "");
+/** Its masters, and those of the nodes that are named, as they come from a power cut; what the coordinator had is changed. */
+async function afterPowerCut(
+  stage: Stage,
+  change: (coordinator: SimCoordinator) => Promise<void>,
+): Promise<void> {
+  const { cluster } = stage;
+  for (const machine of [...cluster.masters, ...cluster.nodes]) machine.kill("power");
+  const operator = new SimProcess(cluster.scheduler, "operator");
+  let changed = false;
+  change(new SimCoordinator(cluster.ensemble, operator, () => {})).then(() => changed = true);
+  await stage.until("the coordinator has something else", () => changed);
+}
+
+/** A cluster with a master, a data node, a standby that is in sync, and a value. */
+async function standing(name: string): Promise<Stage> {
+  const stage = new Stage({ name, about: "", masters: 1, standbys: 1, script: () => Promise.resolve() });
+  stage.start("client1", "master1", "data1", "standby1");
+  await stage.until(
+    "all are in sync",
+    () => stage.cluster.rings.ring?.slots.every(({ isr }) => isr.length === 2) ?? false,
+  );
+  await stage.put("b", "1");
+  await stage.pass(1000);
+  return stage;
+}
+
+const remove = async (coordinator: SimCoordinator) => {
+  const session = await coordinator.open();
+  await session.remove("/kv/ring");
+  await session.close();
+};
+
+const accept = async (stage: Stage) => {
+  let accepted: Ring | undefined;
+  stage.cluster.clients[0]!.program!.client.admin.acceptRing(undefined).then((ring) => accepted = ring);
+  await stage.until("the nodes' ring is accepted", () => accepted !== undefined);
+  return accepted!;
+};
+
+Deno.test("history: the coordinator has lost everything: nothing is written, and the ring of the nodes can take its place", async () => {
+  const stage = await standing("emptied");
+  const { rings } = stage.cluster;
+  const { clusterId, version } = rings.ring!;
+  await afterPowerCut(stage, remove);
+  rings.ring = undefined;
+  stage.start("data1", "standby1", "master1");
+  await stage.pass(10_000);
+  assert(rings.ring !== undefined && isBlank(rings.ring), "nobody is taken in");
+  const accepted = await accept(stage);
+  assertEquals([accepted.clusterId, accepted.version > version], [clusterId, true]);
+  assertEquals(await stage.get("b"), { kind: "value", value: "1", version: 2 });
+});
+
+Deno.test("history: a node of another cluster is not taken in, and stops nothing", async () => {
+  const stage = await standing("stranger");
+  const { cluster } = stage;
+  const own = cluster.nodes.find(({ name }) => name === "standby1")!;
+  own.kill("process");
+  own.putDisk(cluster.foreignDisk(own.random.fork("foreign"), 99));
+  own.start();
+  await stage.until("it has given up", () => own.retired);
+  assertEquals((await stage.put("b", "2")).kind, "written");
 });
 
 Deno.test("history: everything was stopped before the old copy was restored: the nodes' disks show it", async () => {

@@ -1,6 +1,7 @@
 /** New processes: a data node gets a seat, a standby a place in the list. No slot changes hands by that. */
 
 import { tooLarge } from "../../ring/document_size.ts";
+import { isBlank } from "../../ring/history.ts";
 import { nextLabel } from "../../ring/labels.ts";
 import { withNode } from "../../ring/members.ts";
 import type { NodeRef, RingStandby } from "../../ring/ring.ts";
@@ -28,6 +29,8 @@ export function candidates({ ring, data, standbys }: View): { data: Registered[]
 
 /** The first candidate that has answered: labels are given one after the other. */
 export function join(view: View, answers: Answers): RingChange | Refusal | undefined {
+  const foreign = stranger(view, candidates(view).data, answers);
+  if (foreign !== undefined) return foreign;
   const candidate = candidates(view).data.find(({ ref }) => isWell(answers, ref));
   if (candidate === undefined) return undefined;
   const { ring } = view;
@@ -46,6 +49,8 @@ export function join(view: View, answers: Answers): RingChange | Refusal | undef
 
 /** Lists all new standbys that have answered, as many as there is room for. */
 export function listStandbys(view: View, answers: Answers): RingChange | Refusal | undefined {
+  const foreign = stranger(view, candidates(view).standbys, answers);
+  if (foreign !== undefined) return foreign;
   let listed = view.ring;
   for (const candidate of candidates(view).standbys.filter(({ ref }) => isWell(answers, ref))) {
     const { ref, address } = candidate;
@@ -61,4 +66,19 @@ export function listStandbys(view: View, answers: Answers): RingChange | Refusal
 /** One that was replaced because it is stuck must not come back in by another door. */
 function isWell(answers: Answers, ref: NodeRef): boolean {
   return answerOf(answers, ref)?.stuck === false;
+}
+
+/**
+ * One that has answered with a ring of another cluster: its folder is from there. Against a blank ring it is the one that
+ * knows better; nothing is written then, see `Leader`.
+ */
+function stranger({ ring }: View, asking: readonly Registered[], answers: Answers): Refusal | undefined {
+  if (isBlank(ring)) return undefined;
+  const clusterOf = ({ ref }: Registered) => answerOf(answers, ref)?.ring?.clusterId ?? ring.clusterId;
+  const candidate = asking.find((each) => clusterOf(each) !== ring.clusterId);
+  if (candidate === undefined) return undefined;
+  const reason =
+    `its folder belongs to cluster ${clusterOf(candidate)}, this is cluster ${ring.clusterId}; ` +
+    "name the folder of a node of this cluster, or an empty one";
+  return { candidate, reason };
 }

@@ -1,3 +1,4 @@
+import { isBlank } from "../../../core/ring/history.ts";
 import { downMs, type Fault } from "./fault.ts";
 
 export const DISK_FAULTS: readonly Fault[] = [
@@ -43,10 +44,15 @@ export const DISK_FAULTS: readonly Fault[] = [
     group: "disk",
     inject: (cluster, random) => {
       const machine = random.pick(cluster.nodes);
-      if (machine.retired || machine.borrows) return undefined;
+      const { ring } = cluster.rings;
+      // Against a blank ring, that of another cluster counts for more.
+      if (machine.retired || machine.borrows || ring === undefined || isBlank(ring)) return undefined;
+      const version = random.chance(0.5) ? 1 + random.below(2 * ring.version) : undefined;
       machine.kill("process");
       machine.borrows = true;
-      const own = machine.putDisk(cluster.foreignDisk(machine.random.fork(`foreign ${machine.starts}`)));
+      const own = machine.putDisk(
+        cluster.foreignDisk(machine.random.fork(`foreign ${machine.starts}`), version),
+      );
       machine.startIn(50);
       cluster.scheduler.after(downMs(random) + 500, () => {
         machine.kill("process");
