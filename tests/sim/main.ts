@@ -47,8 +47,9 @@ async function replay(seed: number, operations: number, trace: boolean): Promise
   const onTrace = trace ? (line: string) => console.log(line) : () => {};
   const report = await runSeed(seed, { operations, onTrace });
   console.log(JSON.stringify(report, undefined, 2));
-  if (report.violations.length > 0) console.log(`seed ${seed}: ${report.violations[0]}`);
-  return report.violations.length > 0 ? 1 : 0;
+  const [problem] = [...report.violations, ...report.gaveUp];
+  if (problem !== undefined) console.log(`seed ${seed}: ${problem}`);
+  return problem === undefined ? 0 : 1;
 }
 
 async function runMany(options: Options): Promise<number> {
@@ -57,12 +58,13 @@ async function runMany(options: Options): Promise<number> {
   const summary = new Summary();
   const found = (report: RunReport) => {
     summary.add(report);
-    if (report.violations.length > 0) console.log(`seed ${report.seed}: ${report.violations[0]}`);
+    const [problem] = [...report.violations, ...report.gaveUp];
+    if (problem !== undefined) console.log(`seed ${report.seed}: ${problem}`);
   };
   const startMs = performance.now();
   await (options.jobs > 1 ? runInWorkers(options, found) : runHere(options, found));
   console.log(summary.text(performance.now() - startMs));
-  return summary.failedSeeds.length > 0 ? 1 : 0;
+  return summary.passed ? 0 : 1;
 }
 
 function countOf(value: unknown, name: string, otherwise: number): number {

@@ -24,6 +24,11 @@ export class Summary {
     if (report.violations.length > 0) this.failedSeeds.push(report.seed);
   }
 
+  /** No violation, and no key of which nothing is known. */
+  get passed(): boolean {
+    return this.failedSeeds.length === 0 && this.#gaveUp === 0;
+  }
+
   text(elapsedMs: number): string {
     const minutes = elapsedMs / 60_000;
     const missing = neverHit(this.#counts, REPLICATION);

@@ -4,9 +4,10 @@
  * place, the copies equal, and every answer that a client ever got explained: nothing is lost, nothing is stale.
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { sameRef } from "../../core/ring/ring.ts";
 import { playAll, RETURNS_MS, tableText } from "../sim/transfers/table.ts";
-import type { Kind } from "../sim/transfers/transfer.ts";
+import { type Kind, stepsOf, Transfer } from "../sim/transfers/transfer.ts";
 
 const [SOON_MS, LATE_MS] = RETURNS_MS;
 
@@ -18,6 +19,27 @@ const TABLES: readonly [kind: Kind, backAfterMs: number][] = [
   ["leave", LATE_MS],
   ["rebalance", SOON_MS],
 ];
+
+for (const kind of ["join", "leave", "rebalance"] as const) {
+  Deno.test(`transfer: ${kind}, undisturbed: no slot ever has fewer copies in sync than before`, async () => {
+    const transfer = new Transfer(kind, 1);
+    await transfer.prepare();
+    const before = transfer.ring.slots.map(({ isr }) => isr.length);
+    const fewer: string[] = [];
+    let handedOver = 0;
+    transfer.cluster.rings.onWrite(({ version, slots }, last) => {
+      for (const [slot, { isr, owner }] of slots.entries()) {
+        if (isr.length < before[slot]!) fewer.push(`slot ${slot} in ring ${version}: ${isr.length}`);
+        if (!sameRef(owner, last?.slots[slot]?.owner)) handedOver++;
+      }
+    });
+    transfer.begin();
+    await transfer.reach(stepsOf(kind).at(-1)!);
+    await transfer.end();
+    assertEquals(fewer, []);
+    assert(handedOver > 0);
+  });
+}
 
 for (const [kind, backAfterMs] of TABLES) {
   Deno.test(`transfer: ${kind}, each participant struck at each step, back after ${backAfterMs} ms`, async () => {
