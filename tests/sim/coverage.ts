@@ -14,7 +14,13 @@ export interface Covered {
   readonly replicated?: boolean;
 }
 
-/** In the order of the list. What concerns the real libraries is left to tests/zookeeper and tests/e2e. */
+/**
+ * In the order of the list. What is not brought about here, and where it is: the real libraries (tests/zookeeper and
+ * tests/e2e); a herd when a lock is released (lock.ts: who waits watches one other); a ring that grows too large
+ * (ring_document_test.ts); a coordinator restored from an old copy, or emptied (ring_history_test.ts); all standbys that
+ * catch up at once (snapshot_sender_test.ts); a dump while slots move (client_api_test.ts); two processes on one folder
+ * (storage_system_disk_test.ts).
+ */
 export const PITFALLS: readonly Covered[] = [
   { line: "a lease from the coordinator", by: [["coordinator session expired behind a follower cut off"]] },
   {
