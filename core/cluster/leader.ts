@@ -262,8 +262,8 @@ export class Leader {
     if (decision.kind === "refuse") {
       await this.#hints.refuse(decision.candidate, decision.reason);
     } else {
-      log("info", decision.what, { ring: view.ring.version + 1 });
       await this.#write(decision.change);
+      log("info", decision.what, { ring: view.ring.version + 1 });
     }
     return true;
   }
