@@ -117,4 +117,20 @@ Deno.test("under load", async (t) => {
     assertEquals(await twin.ended(), 6, twin.err);
     assert(twin.err.includes(`${folder.path}/data0`), twin.err);
   });
+
+  await t.step("a second signal ends a node at once, and its slots are its own when it is back", async () => {
+    const [leaver] = cluster.dataNodes;
+    for (const { process } of cluster.masters) await process.kill();
+    // Nobody lets it go: it waits.
+    leaver!.process.signal("SIGTERM");
+    await leaver!.process.errorLine(/^stopping; a second signal stops at once$/m);
+    leaver!.process.signal("SIGTERM");
+    assertEquals(await leaver!.process.ended(), 130);
+    await cluster.restart(...cluster.masters, leaver!);
+    using client = openClient(cluster.masterAddresses);
+    await using load = new Load(client);
+    await load.more(SOME);
+    await load.stop();
+    assertEquals(load.failures, []);
+  });
 });
