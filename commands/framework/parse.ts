@@ -52,7 +52,9 @@ function spelledOut(words: readonly string[], switches: readonly string[]): stri
     const [, name, value = "true"] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
     if (place >= end || name === undefined || !switches.includes(name)) return word;
     if (value === "true" || value === "false") return `--${name}=${value}`;
-    throw new UsageError(`--${name}=${value} is neither --${name}=true nor --${name}=false: say --${name}, or leave it out`);
+    throw new UsageError(
+      `--${name}=${value} is neither --${name}=true nor --${name}=false: say --${name}, or leave it out`,
+    );
   });
 }
 

@@ -80,5 +80,6 @@ function ownCommand(): [program: string, ...args: string[]] {
 }
 
 async function forEachLine(stream: ReadableStream<Uint8Array>, visit: (line: string) => void): Promise<void> {
-  for await (const line of linesOf(stream)) visit(line);
+  const decoder = new TextDecoder();
+  for await (const line of linesOf(stream)) visit(decoder.decode(line));
 }

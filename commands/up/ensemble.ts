@@ -67,7 +67,8 @@ async function run(script: string, args: readonly string[], io: Io): Promise<voi
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  for await (const line of linesOf(process.stdout)) io.err(`[zookeeper] ${line}`);
+  const decoder = new TextDecoder();
+  for await (const line of linesOf(process.stdout)) io.err(`[zookeeper] ${decoder.decode(line)}`);
   const { code } = await process.status;
   if (code !== 0) {
     throw new KvError("unavailable", `${script} ${args.join(" ")} failed; its messages are above`);
