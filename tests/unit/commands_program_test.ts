@@ -90,6 +90,8 @@ for (
     [["put", "a", "1", "--if-absent", "--if-version", "3"], "exclude each other"],
     [["put", "a", "1", "--if-absent=no"], "--if-absent=no is neither --if-absent=true nor --if-absent=false"],
     [["get", "a", "--raw="], "say --raw, or leave it out"],
+    [["get", "a", "--no-addr=:1"], "unknown flag --no-addr"],
+    [["admin", "drain", "a", "--no-wait=1"], "--no-wait=1 is neither --no-wait=true nor --no-wait=false"],
     [["data"], "--data is missing"],
     [["bench", "sequentail"], 'did you mean "sequential"?'],
     [["get", "a", "--timeout-ms", "soon"], "--timeout-ms: timeoutMs"],
