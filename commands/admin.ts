@@ -6,6 +6,7 @@ import {
   outputFlag,
   UsageError,
 } from "./framework/command.ts";
+import { refuseTyped } from "./framework/misplaced.ts";
 import { didYouMean } from "../core/platform/suggest.ts";
 
 interface Action {
@@ -128,13 +129,8 @@ The last three ask on the terminal before they do it. Exit code 1: the answer wa
     if (words.length < least || words.length > action.words.length) {
       throw new UsageError(`the form is kv admin ${[name, ...action.words].join(" ")}`);
     }
-    for (const { name: flag } of actionFlags) {
-      if (
-        context.typed[flag] !== undefined && context.typed[flag] !== false && !action.flags.includes(flag)
-      ) {
-        throw new UsageError(`--${flag} does not belong to kv admin ${name}`);
-      }
-    }
+    const others = actionFlags.map((flag) => flag.name).filter((flag) => !action.flags.includes(flag));
+    refuseTyped(context.typed, others, (flag) => `${flag} does not belong to kv admin ${name}`);
     return await (await action.load())({ ...context, args: words });
   },
 };
