@@ -193,7 +193,7 @@ Deno.test("accept-ring: only when a master has stopped to write, and then the ve
   assertEquals(client.asked, ["accept the newest", "accept b"]);
 });
 
-Deno.test("rebalance: shows what would move; with --yes it asks the master and waits until all has moved", async () => {
+Deno.test("rebalance: says what moves and asks; then it asks the master and waits until all has moved", async () => {
   const told = new Told();
   const toA = { owner: ref("a"), isr: [ref("a"), ref("s")] };
   told.change((entry, slot) => slot < 40 ? { ...entry, ...toA } : entry);
@@ -202,8 +202,10 @@ Deno.test("rebalance: shows what would move; with --yes it asks the master and w
     "data a:1 (label 0) -> data b:1 (label 68): hands over slots 35..39; copies 5 slots: 50 keys, 5.0 KB\n" +
     "even shares: 5 slots change hands, 5.0 KB to copy, about 5 s\n";
   assertEquals(await run(client, "plan", "rebalance"), [0, plan, ""]);
-  const [code, stdout, stderr] = await run(client, "admin", "rebalance");
-  assertEquals([code, stdout, stderr], [0, plan, "nothing was changed: --yes carries it out\n"]);
+  assertEquals((await kv(client, ["admin", "rebalance"])).code, 2, "there is no terminal");
+  const io = { ...recordingIo("no\n"), stdinIsTerminal: true };
+  assertEquals(await program(["admin", "rebalance"], io, () => Promise.resolve(client)), 1);
+  assertEquals([io.stdout(), io.stderr()], ["", `${plan}Type "yes" to go on:\nnothing was done\n`]);
   assertEquals(client.asked, []);
   client.onAsked = () => {
     const after = rebalanced(told.ring, false);
@@ -217,12 +219,60 @@ Deno.test("rebalance: shows what would move; with --yes it asks the master and w
   };
   assertEquals(await run(client, "admin", "rebalance", "--yes"), [
     0,
-    `${plan}rebalanced\n`,
-    "5 slots to hand over\n",
+    "rebalanced\n",
+    `${plan}5 slots to hand over\n`,
   ]);
   assertEquals(client.asked, ["rebalance"]);
   assertEquals((await run(client, "admin", "rebalance", "--undo", "--yes", "--no-wait"))[0], 0);
   assertEquals(client.asked, ["rebalance", "rebalance undo"]);
+  const undone = await kv(client, ["plan", "rebalance", "--undo"]);
+  assertStringIncludes(undone.stdout, "each slot with the nearest label: ");
+  assertEquals((await kv(client, ["plan", "join", "--undo"])).code, 2);
+});
+
+/** Runs with all waits over at once. */
+async function hasty<T>(work: () => Promise<T>): Promise<T> {
+  const { setTimeout } = globalThis;
+  globalThis.setTimeout = ((done: () => void) => setTimeout(done, 0)) as typeof setTimeout;
+  try {
+    return await work();
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+}
+
+Deno.test("what was begun and is not seen to end has an exit code of its own", async () => {
+  const slow = await hasty(() => kv(clientOf(new Told()), ["admin", "drain", "s"]));
+  assertEquals([slow.code, slow.stdout], [6, ""], "a node that is not let go");
+  const told = new Told();
+  told.change((entry, slot) => slot < 40 ? { ...entry, owner: ref("a"), isr: [ref("a"), ref("s")] } : entry);
+  const stalled = await hasty(() => kv(clientOf(told), ["admin", "rebalance", "--yes"]));
+  assertEquals(stalled.code, 4);
+  assertStringIncludes(
+    stalled.stderr,
+    "nothing has moved for 30 s: 5 slots to hand over; it goes on by itself",
+  );
+  const [, client] = lonely();
+  const onAsked = client.onAsked;
+  client.onAsked = (what) => {
+    onAsked(what);
+    client.copyOf = (slot) => ({ ...COPY, slot });
+  };
+  const unserved = await hasty(() => kv(client, [...FORCE, "--yes"]));
+  assertEquals(unserved.code, 4);
+  assertStringIncludes(unserved.stderr, "s:1 owns the slots, but does not serve slots 35..102 after 30 s");
+});
+
+Deno.test("force-owner: a node that falls silent after it was made the owner is no failure without effect", async () => {
+  const [, client] = lonely();
+  client.onAsked = () => {
+    client.copyOf = () => {
+      throw new KvError("unreachable", "no answer");
+    };
+  };
+  const { code, stderr } = await kv(client, [...FORCE, "--yes"]);
+  assertEquals(code, 4);
+  assertStringIncludes(stderr, "s:1 owns slots 35..102, and whether it serves them cannot be told");
 });
 
 Deno.test("admin: wrong words are usage errors", async () => {
