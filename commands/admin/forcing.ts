@@ -4,12 +4,13 @@ import type { Client } from "../../core/client/api.ts";
 import type { Member } from "../../core/client/insight/find.ts";
 import { countOf, slotsName } from "../../core/client/insight/names.ts";
 import { messageOf } from "../../core/platform/errors.ts";
+import { jsonField } from "../../core/platform/json_bytes.ts";
 import type { Ring } from "../../core/ring/ring.ts";
 import type { CopyState, SalvageReport } from "../../proto/gen/kv/v1/admin.ts";
 import type { Context } from "../framework/command.ts";
 import { UnfinishedError } from "../framework/exit_code.ts";
 import { jsonLine } from "../framework/io.ts";
-import { jsonField, oneLine } from "../print/bytes.ts";
+import { oneLine } from "../print/bytes.ts";
 
 const LOOK_MS = 200;
 /** A slot that is not served after so long is not waited for. */

@@ -1,7 +1,8 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../commands/framework/command.ts";
 import { parseCommandLine } from "../../commands/framework/parse.ts";
 import { Started } from "../../commands/up/cluster.ts";
+import { openEnsemble } from "../../commands/up/ensemble.ts";
 import { holdFolder } from "../../commands/up/folder.ts";
 import { planOf } from "../../commands/up/plan.ts";
 import { isFree, masterAddresses } from "../../commands/up/ports.ts";
@@ -129,4 +130,19 @@ Deno.test("a second kv up on a folder is told so, and not that ports are taken",
   release();
   holdFolder(folder)();
   Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("kv up --zookeeper of a program without scripts/zk says that it cannot start an ensemble", async () => {
+  const self = Deno.env.get("KV_SELF");
+  Deno.env.set("KV_SELF", "/nonexistent/bin/kv");
+  try {
+    const { plan: planned } = plan(["--dir", "/nonexistent/kv-data"]);
+    const config = { ...defaultConfig(), zk: ["127.0.0.1:1"], callTimeoutMs: 100 };
+    const error = await assertRejects(() => openEnsemble({ ...planned, config }), KvError);
+    assertEquals(error.code, "unavailable");
+    assertStringIncludes(error.message, "this kv has no scripts/zk beside it, which could start one");
+  } finally {
+    if (self === undefined) Deno.env.delete("KV_SELF");
+    else Deno.env.set("KV_SELF", self);
+  }
 });
