@@ -108,7 +108,7 @@ export class ZooKeeperServer {
       `clientPortAddress=${this.host}`,
       "quorumListenOnAllIPs=false",
       "admin.enableServer=false",
-      "4lw.commands.whitelist=srvr",
+      "4lw.commands.whitelist=srvr,ruok,mntr",
       "maxClientCnxns=1000",
       "autopurge.snapRetainCount=3",
       "autopurge.purgeInterval=1",

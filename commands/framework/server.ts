@@ -48,7 +48,11 @@ export async function serve(
 
 /** Whoever started us has gone, or wants us to go: the same to us as when a terminal is closed. */
 async function endOfInput(io: Io): Promise<"SIGHUP"> {
-  for await (const _ of io.stdin());
+  try {
+    for await (const _ of io.stdin());
+  } catch {
+    // Cannot be read any more: that is an end, too.
+  }
   io.err("stopping: standard input has ended");
   return "SIGHUP";
 }
