@@ -3,7 +3,22 @@
 import { messageOf } from "./core/platform/errors.ts";
 import { ExitCode } from "./commands/framework/exit_code.ts";
 import { systemIo } from "./commands/framework/io.ts";
-import { program } from "./commands/framework/program.ts";
+
+/**
+ * Only here are libraries asked for, which Deno fetches when it has not got them: what goes wrong with that would
+ * otherwise end in Deno's own exit code 1, which says "not found" here.
+ */
+async function load() {
+  try {
+    return await import("./commands/framework/program.ts");
+  } catch (error) {
+    systemIo().err(
+      `kv: cannot be loaded: ${messageOf(error)}\n` +
+        "(the first start fetches the libraries of deno.lock from npm's registry: is the network there?)",
+    );
+    Deno.exit(ExitCode.other);
+  }
+}
 
 if (import.meta.main) {
   const io = systemIo();
@@ -18,6 +33,7 @@ if (import.meta.main) {
     io.err(`kv: internal error: ${event.error instanceof Error ? event.error.stack : event.message}`);
     Deno.exit(ExitCode.other);
   });
+  const { program } = await load();
   // The exit ends connections too: closing them one by one gains nothing.
   Deno.exit(await program(Deno.args, io));
 }

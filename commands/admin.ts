@@ -6,6 +6,7 @@ import {
   outputFlag,
   UsageError,
 } from "./framework/command.ts";
+import { refuseTyped } from "./framework/misplaced.ts";
 import { didYouMean } from "../core/platform/suggest.ts";
 
 interface Action {
@@ -70,7 +71,7 @@ const actionFlags: readonly Flag[] = [
   {
     name: "yes",
     kind: "boolean",
-    description: "force-owner, salvage, accept-ring: do not ask; rebalance: carry it out",
+    description: "rebalance, force-owner, salvage, accept-ring: do not ask",
   },
   { name: "undo", kind: "boolean", description: "rebalance: each slot to the nearest label again" },
   {
@@ -87,13 +88,13 @@ export const command: Command = {
   description:
     `Steers a cluster. NODE is the address or id of a data node or standby, as kv status shows them.
 drain NODE     the node hands its slots to its neighbours, waits until nobody counts on its copies, leaves the ring, and
-               ends; clients go on meanwhile. Refused for the last data node. Progress goes to standard error. Exit code 3
-               when nothing has moved for 30 s (it goes on all the same, see kv status), 6 when the node does not go.
+               ends; clients go on meanwhile. Refused for the last data node. Progress goes to standard error. Exit code 6
+               when the node does not go.
 can-stop NODE  whether the node (or a master that --addr names) may be stopped right now, by whatever means, and why not:
                slots that would have no copy in sync, or too few for minInSync. Exit code 0: it may; 1: it may not.
-rebalance      shows what would move (like kv plan) if the data nodes got even shares, at most one slot apart, with as few
-               moves as possible; with --yes it is carried out while clients go on. Nodes that join or leave later keep the
-               shares even. --undo: back to the rule, where each slot belongs to the nearest label.
+rebalance      gives the data nodes even shares, at most one slot apart, with as few moves as possible (kv plan rebalance
+               shows them), while clients go on. Nodes that join or leave later keep the shares even. --undo: back to the
+               rule, where each slot belongs to the nearest label.
 force-owner SLOTS NODE  for slots of which no complete copy is alive, nor can be brought back: the node becomes their owner
                with what it has of them. What was acknowledged and is not there is lost for good. SLOTS are numbers (7,
                0..34, or 0..34,130), or label:68 for all slots of the node with this label that nobody serves. The owner
@@ -104,7 +105,10 @@ salvage SLOTS  for slots whose only copy is damaged: the owner goes on with what
 accept-ring [NODE]  for a coordinator that was restored from an old copy, which stops the active master from writing the
                ring: the newest ring that the nodes know (or this node's) takes the place of the coordinator's. Start all
                nodes that can be started before.
-The last three ask on the terminal before they do it. Exit code 1: the answer was not yes; 6: refused, with the reason.`,
+All but the first two say what they are about to do, and ask on the terminal.
+Exit codes: 1 the answer was not yes; 3 nothing was done; 4 it was begun and is not finished: for 30 s nothing has moved, or
+a slot is not served (it goes on all the same, see kv status); 5 no answer, so that it may have been done or not; 6 refused,
+with the reason.`,
   examples: [
     "kv admin drain 127.0.0.1:9701",
     "kv admin can-stop 127.0.0.1:9701",
@@ -128,13 +132,8 @@ The last three ask on the terminal before they do it. Exit code 1: the answer wa
     if (words.length < least || words.length > action.words.length) {
       throw new UsageError(`the form is kv admin ${[name, ...action.words].join(" ")}`);
     }
-    for (const { name: flag } of actionFlags) {
-      if (
-        context.typed[flag] !== undefined && context.typed[flag] !== false && !action.flags.includes(flag)
-      ) {
-        throw new UsageError(`--${flag} does not belong to kv admin ${name}`);
-      }
-    }
+    const others = actionFlags.map((flag) => flag.name).filter((flag) => !action.flags.includes(flag));
+    refuseTyped(context.typed, others, (flag) => `${flag} does not belong to kv admin ${name}`);
     return await (await action.load())({ ...context, args: words });
   },
 };

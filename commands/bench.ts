@@ -1,10 +1,18 @@
 import { clientFlags, type Command, type Context, UsageError } from "./framework/command.ts";
 import type { Bench } from "./bench/operations.ts";
 import { checkFlags } from "./bench/check/flags.ts";
+import { refuseTyped } from "./framework/misplaced.ts";
 import { didYouMean } from "../core/platform/suggest.ts";
 import { ExitCode, exitCodeOf } from "./framework/exit_code.ts";
 
-const NAMES = ["sequential", "concurrent", "crazyloop", "check"];
+/** The flags of each, beside those of every client. */
+const FLAGS: Readonly<Record<string, readonly string[]>> = {
+  sequential: [],
+  concurrent: [],
+  crazyloop: ["count", "seconds", "interval-ms"],
+  check: ["seconds", ...checkFlags.map((flag) => flag.name)],
+};
+const NAMES = Object.keys(FLAGS);
 
 export const command: Command = {
   usage: "bench sequential|concurrent|crazyloop|check [flags]",
@@ -12,7 +20,8 @@ export const command: Command = {
     `The first three run a script of operations on the keys os, ds, ca and st and print the outcome of each.
 sequential   one after the other, then a dump
 concurrent   a writer and three numbered readers of one key, then a dump
-crazyloop    on and on until a signal (or --count or --seconds), with a running tally: for watching what a failure does
+crazyloop    on and on until a signal (or --count or --seconds), with a running tally: for watching what a failure does.
+             The exit code is that of the last error when every operation failed, else 0
 check        checks that nothing is lost: clients get, put and delete at a given rate, on keys of their own, and every
              answer is checked. Kill, stop and cut off servers meanwhile. In the end all keys are read once more, by a
              new client, and removed. The verdict counts operations, unknown outcomes, the longest time for which a key
@@ -47,7 +56,9 @@ check        checks that nothing is lost: clients get, put and delete at a given
       kind: "integer",
       min: 1,
       placeholder: "N",
-      description: "crazyloop: stop after N seconds; check: load for N seconds (30 without it)",
+      description:
+        "crazyloop: stop after N seconds; check: load for N seconds (30 without it); N times --rate is at " +
+        "most 20000000, for the history is kept in memory until the verdict",
     },
     {
       name: "interval-ms",
@@ -67,6 +78,8 @@ check        checks that nothing is lost: clients get, put and delete at a given
         `unknown bench "${name}"${didYouMean(name, NAMES)}: there are ${NAMES.join(", ")}`,
       );
     }
+    const others = Object.values(FLAGS).flat().filter((flag) => !FLAGS[name]!.includes(flag));
+    refuseTyped(context.typed, others, (flag) => `${flag} does not belong to kv bench ${name}`);
     if (name === "check") return await (await import("./bench/check.ts")).runBenchCheck(context);
     const { io } = context;
     const bench = { client: await context.connect(), print: (text: string) => io.out(text) };
@@ -98,5 +111,6 @@ async function runCrazyloop(
     stopSignal(io, ["SIGINT", "SIGTERM"]).then(() => {}),
   );
   io.out(tallyText(tally));
-  return ExitCode.done;
+  const allFailed = tally.operations > 0 && tally.errors === tally.operations;
+  return allFailed ? exitCodeOf(tally.lastError) : ExitCode.done;
 }

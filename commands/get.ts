@@ -1,7 +1,7 @@
 import { clientFlags, type Command, outputFlag } from "./framework/command.ts";
 import { ExitCode } from "./framework/exit_code.ts";
 import { jsonLine } from "./framework/io.ts";
-import { jsonField } from "./print/bytes.ts";
+import { jsonField } from "../core/platform/json_bytes.ts";
 
 export const command: Command = {
   usage: "get KEY [flags]",

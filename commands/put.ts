@@ -1,11 +1,11 @@
 import { clientFlags, type Command, outputFlag } from "./framework/command.ts";
-import { readAll } from "./framework/io.ts";
+import { readValue } from "./framework/io.ts";
 import { conditionFlags, reportWrite, writeOptions } from "./framework/write_flags.ts";
 
 export const command: Command = {
   usage: "put KEY VALUE|- [flags]",
   description:
-    `Gives the key this value and prints "created" or "updated". With - the value is all of standard input, byte for byte.
+    `Gives the key this value and prints "created" or "updated". With - the value is all of standard input, byte for byte, at most 2 MiB.
 Exits with 1 when the condition does not hold. A value that begins with a dash goes after --: kv put -- temperature -5`,
   examples: [
     "kv put a 1",
@@ -19,7 +19,7 @@ Exits with 1 when the condition does not hold. A value that begins with a dash g
     const { io, args, flags, connect } = context;
     const [key, typed] = args as [string, string];
     const options = writeOptions(flags);
-    const value = typed === "-" ? await readAll(io) : typed;
+    const value = typed === "-" ? await readValue(io) : typed;
     const client = await connect();
     return reportWrite(context, key, await client.put(key, value, options));
   },

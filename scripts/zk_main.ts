@@ -7,7 +7,7 @@ const HELP = `A ZooKeeper ensemble on this machine.
 usage: scripts/zk start|stop|restart|status [--nodes N] [--base-port P] [--dir DIR]
 
   start     writes the configuration, starts the servers, waits until they serve
-  stop      ends the servers that start has started
+  stop      ends the servers that start has started; exit code 3 when none were ever started in DIR
   restart   stop, then start
   status    prints what each server does; exit code 3 when there is no quorum
 
@@ -38,9 +38,7 @@ async function main(args: string[]): Promise<number> {
     case "start":
       return await start(Ensemble.findOrMake(dir, shape));
     case "stop":
-      await Ensemble.find(dir)?.stop();
-      console.log("stopped");
-      return 0;
+      return await stop(dir);
     case "restart":
       await Ensemble.find(dir)?.stop();
       return await start(Ensemble.findOrMake(dir, shape));
@@ -57,12 +55,17 @@ async function start(ensemble: Ensemble): Promise<number> {
   return 0;
 }
 
+async function stop(dir: string): Promise<number> {
+  const ensemble = Ensemble.find(dir);
+  if (ensemble === undefined) return missing(dir);
+  await ensemble.stop();
+  console.log("stopped");
+  return 0;
+}
+
 async function status(dir: string): Promise<number> {
   const ensemble = Ensemble.find(dir);
-  if (ensemble === undefined) {
-    console.log(`no ensemble in ${dir}`);
-    return 3;
-  }
+  if (ensemble === undefined) return missing(dir);
   const modes = await ensemble.modes();
   for (const server of ensemble.servers) {
     const pid = server.process?.pid;
@@ -70,6 +73,11 @@ async function status(dir: string): Promise<number> {
     console.log(`${server.id} ${server.address} ${modes[server.id - 1] ?? running}`);
   }
   return modes.some((mode) => mode === "leader" || mode === "standalone") ? 0 : 3;
+}
+
+function missing(dir: string): number {
+  console.log(`no ensemble in ${dir}: name the folder that it was started with by --dir`);
+  return 3;
 }
 
 function parse(args: string[]): Arguments {

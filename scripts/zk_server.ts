@@ -69,18 +69,18 @@ export class ZooKeeperServer {
   }
 
   async mode(): Promise<ServerMode> {
-    return /^Mode: (leader|follower|standalone)$/m.exec(await this.ask("srvr"))?.[1] as ServerMode;
+    return /^Mode: (leader|follower|standalone)$/m.exec(await this.#srvr())?.[1] as ServerMode;
   }
 
-  /** Answer to one of ZooKeeper's four-letter words; "" when there is none. */
-  async ask(word: "srvr" | "ruok" | "mntr"): Promise<string> {
+  /** Answer to ZooKeeper's four-letter word srvr; "" when there is none. */
+  async #srvr(): Promise<string> {
     let connection: Deno.TcpConn | undefined;
     let limit: ReturnType<typeof setTimeout> | undefined;
     try {
       connection = await Deno.connect({ hostname: this.host, port: this.clientPort });
       const open = connection;
       limit = setTimeout(() => open.close(), ASK_MS);
-      await open.write(new TextEncoder().encode(word));
+      await open.write(new TextEncoder().encode("srvr"));
       return await new Response(open.readable).text();
     } catch {
       return "";

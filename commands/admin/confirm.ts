@@ -10,7 +10,7 @@ export async function confirmed({ io, flags }: Context, explanation: string): Pr
   }
   io.err('Type "yes" to go on:');
   for await (const line of linesOf(io.stdin())) {
-    if (line.trim() === "yes") return true;
+    if (new TextDecoder().decode(line).trim() === "yes") return true;
     break;
   }
   io.err("nothing was done");

@@ -3,12 +3,14 @@
 import type { Client } from "../../core/client/api.ts";
 import type { Member } from "../../core/client/insight/find.ts";
 import { countOf, slotsName } from "../../core/client/insight/names.ts";
-import { KvError } from "../../core/platform/errors.ts";
+import { messageOf } from "../../core/platform/errors.ts";
+import { jsonField } from "../../core/platform/json_bytes.ts";
 import type { Ring } from "../../core/ring/ring.ts";
 import type { CopyState, SalvageReport } from "../../proto/gen/kv/v1/admin.ts";
 import type { Context } from "../framework/command.ts";
+import { UnfinishedError } from "../framework/exit_code.ts";
 import { jsonLine } from "../framework/io.ts";
-import { jsonField, oneLine } from "../print/bytes.ts";
+import { oneLine } from "../print/bytes.ts";
 
 const LOOK_MS = 200;
 /** A slot that is not served after so long is not waited for. */
@@ -26,7 +28,10 @@ export function who({ flags }: Context): string {
   return flags.text("by") ?? Deno.env.get("HOME")?.split("/").at(-1) ?? "";
 }
 
-/** Has the slots given away as they stand in `ring`, and waits until they are served. Resolves with what became of them. */
+/**
+ * Has the slots given away as they stand in `ring`, and waits until they are served. Resolves with what became of them;
+ * rejects with {@link UnfinishedError} when they have been given away and it cannot be seen that they are served.
+ */
 export async function forceAndWait(
   client: Client,
   ring: Ring,
@@ -40,21 +45,36 @@ export async function forceAndWait(
   const { slots: entries } = await client.admin.forceOwner({
     ...{ slots: forced, node: to.ref, by, ownerIsDead, acceptEmpty },
   });
-  let copies: CopyState[] = [];
   const isDone = ({ slot, serving, salvaged }: CopyState) =>
     serving && salvaged?.lineage === entries[slot]!.lineage;
+  let copies: CopyState[] = [];
   for (let waitedMs = 0; waitedMs < WAIT_MS; waitedMs += LOOK_MS) {
-    copies = await client.admin.copies(to.ref, slots);
+    copies = await copiesOf(client, to, slots);
     if (copies.every(isDone)) return copies.map(({ salvaged }) => salvaged!);
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   const left = slotsName(copies.filter((copy) => !isDone(copy)).map(({ slot }) => slot));
-  throw new KvError(
-    "unavailable",
+  throw new UnfinishedError(
     `${to.address} owns the slots, but does not serve ${left} after ${
       WAIT_MS / 1000
     } s; see kv status, and its log`,
   );
+}
+
+async function copiesOf(
+  client: Client,
+  { ref, address }: Member,
+  slots: readonly number[],
+): Promise<CopyState[]> {
+  try {
+    return await client.admin.copies(ref, slots);
+  } catch (error) {
+    throw new UnfinishedError(
+      `${address} owns ${slotsName(slots)}, and whether it serves them cannot be told (see kv status): ${
+        messageOf(error)
+      }`,
+    );
+  }
 }
 
 /** Prints what became of each slot. */

@@ -8,27 +8,23 @@ import { type Ring, sameRef } from "../../core/ring/ring.ts";
 import type { Context } from "../framework/command.ts";
 import { ExitCode } from "../framework/exit_code.ts";
 import { jsonLine } from "../framework/io.ts";
-import { planJson, planText } from "../print/plan.ts";
+import { planText } from "../print/plan.ts";
+import { confirmed } from "./confirm.ts";
 import { untilDone } from "./progress.ts";
 
-/** Shows what moves when the shares are evened out, or the rule holds again; with --yes it is carried out. */
-export async function rebalance({ io, flags, connect }: Context): Promise<number> {
+/** Evens the shares out, or lets the rule hold again, and waits until all has moved. */
+export async function rebalance(context: Context): Promise<number> {
+  const { io, flags, connect } = context;
   const client = await connect();
   const undo = flags.boolean("undo");
-  const json = flags.required("output") === "json";
   const picture = new Picture(await client.ring(), await client.status());
   const { what, after } = rebalancedRing(picture.ring, undo);
-  const plan = planMoves(picture, after);
-  io.out(json ? jsonLine(planJson(after, what, plan)) : planText(after, what, plan));
-  if (!flags.boolean("yes")) {
-    io.err("nothing was changed: --yes carries it out");
-    return ExitCode.done;
-  }
+  if (!await confirmed(context, planText(after, what, planMoves(picture, after)))) return ExitCode.notFound;
   const decided = await client.admin.rebalance(undo);
   const wait = !flags.boolean("no-wait");
   if (wait) await untilDone(client, (ring) => leftToMove(newer(ring, decided)), (line) => io.err(line));
   const state = wait ? "rebalanced" : "rebalancing";
-  io.out(json ? jsonLine({ state }) : `${state}\n`);
+  io.out(flags.required("output") === "json" ? jsonLine({ state }) : `${state}\n`);
   return ExitCode.done;
 }
 

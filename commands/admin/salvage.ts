@@ -2,12 +2,12 @@ import type { Member } from "../../core/client/insight/find.ts";
 import { nameOf, slotsName } from "../../core/client/insight/names.ts";
 import { Picture } from "../../core/client/insight/picture.ts";
 import { slotsNamed } from "../../core/client/insight/slots_named.ts";
-import { KvError } from "../../core/platform/errors.ts";
+import { KvError, messageOf } from "../../core/platform/errors.ts";
 import { addressOf } from "../../core/ring/followers.ts";
 import { sameRef } from "../../core/ring/ring.ts";
 import type { CopyState } from "../../proto/gen/kv/v1/admin.ts";
 import type { Context } from "../framework/command.ts";
-import { ExitCode } from "../framework/exit_code.ts";
+import { ExitCode, UnfinishedError } from "../framework/exit_code.ts";
 import { confirmed } from "./confirm.ts";
 import { forceAndWait, printReports, who } from "./forcing.ts";
 
@@ -22,12 +22,23 @@ export async function salvage(context: Context): Promise<number> {
     explained.push(explanation(picture, owner, await client.admin.copies(owner.ref, slots)));
   }
   if (!await confirmed(context, explained.join("\n"))) return ExitCode.notFound;
+  const done: number[] = [];
   for (const [to, slots] of groups) {
     const forcing = { to, slots, ownerIsDead: false, acceptEmpty: false };
-    const reports = await forceAndWait(client, picture.ring, forcing, who(context));
+    const reports = await forceAndWait(client, picture.ring, forcing, who(context))
+      .catch((error) => Promise.reject(done.length === 0 ? error : partly(done, slots, error)));
     printReports(context, forcing, reports);
+    done.push(...slots);
   }
   return ExitCode.done;
+}
+
+function partly(done: readonly number[], slots: readonly number[], error: unknown): UnfinishedError {
+  return new UnfinishedError(
+    `${slotsName(done)}: done. ${slotsName(slots)}: ${
+      messageOf(error)
+    }. See kv status, and salvage the rest again`,
+  );
 }
 
 /** The slots by their owners, which must live and must not be able to serve them. */

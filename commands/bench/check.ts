@@ -13,6 +13,9 @@ import { parseMix } from "./check/mix.ts";
 import { verdictExitCode, verdictJson, verdictText } from "./check/print.ts";
 import { runCheck, type RunOptions } from "./check/run.ts";
 
+/** At 64 bytes each beside what the checker needs: a few GB. */
+const OPERATIONS_MAX = 20_000_000;
+
 /** Runs the load, or takes a kept history, and prints the verdict. Resolves with the exit code. */
 export async function runBenchCheck(context: Context): Promise<number> {
   const { flags, io } = context;
@@ -49,9 +52,20 @@ async function load(context: Context): Promise<Records> {
 }
 
 function runOptions({ flags, config }: Context): RunOptions {
+  const rate = flags.integer("rate")!;
+  const seconds = flags.integer("seconds") ?? 30;
+  if (rate * seconds > OPERATIONS_MAX) {
+    throw new UsageError(
+      `--rate ${rate} for --seconds ${seconds} makes ${
+        rate * seconds
+      } operations, and the history, which is kept in ` +
+        `memory until the verdict, takes ${OPERATIONS_MAX}: at this rate give at most ` +
+        `--seconds ${Math.floor(OPERATIONS_MAX / rate)}`,
+    );
+  }
   return {
-    rate: flags.integer("rate")!,
-    durationMs: (flags.integer("seconds") ?? 30) * 1000,
+    rate,
+    durationMs: seconds * 1000,
     clients: flags.integer("clients")!,
     keys: flags.integer("keys")!,
     mix: parseMix(flags.required("mix")),

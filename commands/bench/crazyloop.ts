@@ -14,6 +14,7 @@ export interface Bounds {
 export interface Tally {
   operations: number;
   errors: number;
+  lastError: unknown;
   /** The longest that the loop had to wait for an operation to succeed, counted from its first try. */
   longestPauseMs: number;
 }
@@ -32,7 +33,7 @@ export async function crazyloop(
   stop: Promise<void>,
 ): Promise<Tally> {
   const { count = Infinity, seconds = Infinity, intervalMs } = bounds;
-  const tally: Tally = { operations: 0, errors: 0, longestPauseMs: 0 };
+  const tally: Tally = { operations: 0, errors: 0, lastError: undefined, longestPauseMs: 0 };
   const endMs = clock.monotonicMs() + seconds * 1000;
   let stopped = false;
   const stopping = stop.then(() => {
@@ -45,7 +46,10 @@ export async function crazyloop(
     const error = await step(bench, tally.operations);
     const nowMs = clock.monotonicMs();
     tally.operations += 1;
-    if (error !== undefined) tally.errors += 1;
+    if (error !== undefined) {
+      tally.errors += 1;
+      tally.lastError = error;
+    }
     tally.longestPauseMs = Math.max(tally.longestPauseMs, nowMs - waitingSinceMs);
     if (error === undefined) waitingSinceMs = undefined;
     if (nowMs - talliedMs >= TALLY_PERIOD_MS) {
@@ -58,7 +62,7 @@ export async function crazyloop(
 }
 
 /** `operations: 120 errors: 0 longest pause: 12 ms`, with its line end. */
-export function tallyText({ operations, errors, longestPauseMs }: Tally): string {
+export function tallyText({ operations, errors, longestPauseMs }: Omit<Tally, "lastError">): string {
   return `operations: ${operations} errors: ${errors} longest pause: ${Math.ceil(longestPauseMs)} ms\n`;
 }
 

@@ -96,5 +96,11 @@ export const clientFlags: readonly Flag[] = [
 /** Of the commands that run a server; `addr` is described by each. */
 export const serverFlags = (addr: Omit<Flag, "name" | "kind">): readonly Flag[] => [
   { name: "addr", kind: "text", placeholder: "ADDR", ...addr },
+  {
+    name: "end-with-stdin",
+    kind: "boolean",
+    description:
+      "when standard input ends, end as at SIGHUP: for a program that starts servers, so that none outlives it",
+  },
   cfgFlag,
 ];

@@ -14,11 +14,17 @@ export const ExitCode = {
   usage: 2,
   /** Unavailable, or timed out: nothing was done, and it may be tried again. */
   unavailable: 3,
-  notAuthorised: 4,
+  /** A change was made and what it leads to is not complete; it goes on by itself, or the message says how. */
+  unfinished: 4,
   /** A write may or may not have taken effect. */
   outcomeUnknown: 5,
   other: 6,
 } as const;
+
+/** The change that a command is for was made, all or a part of it, but the command cannot tell that it is complete. */
+export class UnfinishedError extends Error {
+  override name = "UnfinishedError";
+}
 
 const OF_CODE: Readonly<Record<ErrorCode, number>> = {
   "wrong-owner": ExitCode.unavailable,
@@ -27,7 +33,7 @@ const OF_CODE: Readonly<Record<ErrorCode, number>> = {
   "disk-full": ExitCode.unavailable,
   "too-large": ExitCode.usage,
   "invalid": ExitCode.usage,
-  "not-authorised": ExitCode.notAuthorised,
+  "not-authorised": ExitCode.other,
   "outcome-unknown": ExitCode.outcomeUnknown,
   "client-forgotten": ExitCode.other,
   "damaged": ExitCode.other,
@@ -38,6 +44,7 @@ const OF_CODE: Readonly<Record<ErrorCode, number>> = {
 /** The exit code for what a command threw. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return ExitCode.usage;
+  if (error instanceof UnfinishedError) return ExitCode.unfinished;
   if (error instanceof KvError) return OF_CODE[error.code];
   if (error instanceof CoordinatorError) {
     return error.fault === "connection-loss" ? ExitCode.unavailable : ExitCode.other;

@@ -17,8 +17,8 @@ Usage: kv COMMAND [arguments] [flags]
 
 ${lines.join("")}
 kv help COMMAND tells all about a command; kv --version prints the version.
-Exit codes: 0 done, 1 not found or condition false, 2 usage, 3 unavailable or timed out, 4 not authorised,
-5 outcome unknown, 6 any other error.
+Exit codes: 0 done, 1 not found or condition false, 2 usage, 3 unavailable or timed out, nothing was done,
+4 begun, not finished (admin), 5 outcome unknown, 6 any other error, 130 ended by a second signal.
 `;
 }
 

@@ -21,18 +21,19 @@ export const nodeFlags: readonly Flag[] = [
 ];
 
 /** Runs until a signal. `role` is what the node is for as long as the cluster does not make something else of it. */
-export async function runNode({ io, flags, config }: Context, role: NodeRole): Promise<number> {
+export async function runNode(context: Context, role: NodeRole): Promise<number> {
+  const { io, flags, config } = context;
   const folder = flags.required("data");
-  const [{ DataNode }, { parseAddress }, world] = await Promise.all([
+  const [{ DataNode }, { listenAddress }, world] = await Promise.all([
     import("../../core/cluster/data_node.ts"),
     import("../../core/platform/address.ts"),
     realWorld(config, role),
   ]);
-  const address = parseAddress(flags.required("addr"));
+  const address = listenAddress(flags.required("addr"));
   const coordinator = await zookeeper(config, world);
   const node = new DataNode({ world, coordinator, config, address, folder, role });
   announceNode(node, io);
-  return await serve(node, io, () => {});
+  return await serve(node, context, () => {});
 }
 
 /** Prints `ready data ADDR` or `ready standby ADDR` when it is, and again when it becomes the other. */

@@ -25,8 +25,9 @@ export function parseCommandLine(
 ): Parsed {
   const flags = [...command.flags, HELP];
   const known = [...flags.map((flag) => flag.name), ...settings];
-  const { _: args, ...typed } = parseArgs([...words], {
-    boolean: flags.filter((flag) => flag.kind === "boolean").map((flag) => flag.name),
+  const switches = flags.filter((flag) => flag.kind === "boolean").map((flag) => flag.name);
+  const { _: args, ...typed } = parseArgs(spelledOut(words, switches, known), {
+    boolean: switches,
     string: ["_", ...flags.filter((flag) => flag.kind !== "boolean").map((flag) => flag.name), ...settings],
     unknown: (word, key) => key === undefined ? true : rejectFlag(word, known),
   });
@@ -39,6 +40,29 @@ export function parseCommandLine(
     checkArity(args.map(String), command);
   }
   return { args: args.map(String), flags: values, typed };
+}
+
+/**
+ * The words with `--name` as `--name=true` where it is a switch: left as it is it would swallow a word `true` or `false`
+ * that follows. Switches say yes or no, and nothing that only looks like it.
+ */
+function spelledOut(
+  words: readonly string[],
+  switches: readonly string[],
+  known: readonly string[],
+): string[] {
+  const end = words.includes("--") ? words.indexOf("--") : words.length;
+  return words.map((word, place) => {
+    const [, name, value = "true"] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
+    if (place >= end || name === undefined) return word;
+    if (name.startsWith("no-") && !known.includes(name)) rejectFlag(word, known);
+    if (!switches.includes(name)) return word;
+    // The parser takes a first "no-" of a word with a value away.
+    if (value === "true" || value === "false") return `--${name.replace(/^no-/, "$&$&")}=${value}`;
+    throw new UsageError(
+      `--${name}=${value} is neither --${name}=true nor --${name}=false: say --${name}, or leave it out`,
+    );
+  });
 }
 
 class TypedFlags implements FlagValues {

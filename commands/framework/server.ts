@@ -5,6 +5,7 @@ import type { Coordinator } from "../../core/coordination/coordinator.ts";
 import type { Config } from "../../core/platform/config.ts";
 import type { World } from "../../core/platform/ports.ts";
 import { ExitCode, exitCodeOf } from "./exit_code.ts";
+import type { Context } from "./command.ts";
 import type { Io } from "./io.ts";
 import { stopSignal } from "./signals.ts";
 
@@ -20,11 +21,16 @@ export interface Server {
 
 /**
  * Starts the server and runs it until a signal, or until it ends by itself; `started` prints what there is to say.
- * SIGINT and SIGTERM let it leave the cluster first where it can; SIGHUP stops it as it is, to be started again.
- * Resolves with the exit code, rejects when it cannot start.
+ * SIGINT and SIGTERM let it leave the cluster first where it can; SIGHUP stops it as it is, to be started again,
+ * and so does the end of standard input with --end-with-stdin. Resolves with the exit code, rejects when it cannot start.
  */
-export async function serve(server: Server, io: Io, started: () => void): Promise<number> {
-  const signal = stopSignal(io, ["SIGINT", "SIGTERM", "SIGHUP"]);
+export async function serve(
+  server: Server,
+  { io, flags }: Pick<Context, "io" | "flags">,
+  started: () => void,
+): Promise<number> {
+  const signals = stopSignal(io, ["SIGINT", "SIGTERM", "SIGHUP"]);
+  const signal = flags.boolean("end-with-stdin") ? Promise.race([signals, endOfInput(io)]) : signals;
   const running = server.start().then(() => {
     started();
     return server.stopped;
@@ -38,6 +44,17 @@ export async function serve(server: Server, io: Io, started: () => void): Promis
   if (error === undefined) return ExitCode.done;
   io.err(`kv: ${error.message}`);
   return exitCodeOf(error);
+}
+
+/** Whoever started us has gone, or wants us to go: the same to us as when a terminal is closed. */
+async function endOfInput(io: Io): Promise<"SIGHUP"> {
+  try {
+    for await (const _ of io.stdin());
+  } catch {
+    // Cannot be read any more: that is an end, too.
+  }
+  io.err("stopping: standard input has ended");
+  return "SIGHUP";
 }
 
 /** Prints `waiting master ADDR` for a master that has just started, and `ready master ADDR` when it has become active. */

@@ -1,8 +1,6 @@
-/** Keys and values as text and as JSON. Both are bytes; mostly they are UTF-8. */
+/** Keys and values as text. Both are bytes; mostly they are UTF-8. */
 
-import { jsonField, utf8 } from "../../core/platform/json_bytes.ts";
-
-export { jsonField, utf8 };
+import { utf8 } from "../../core/platform/json_bytes.ts";
 
 /**
  * The bytes on one line: plain text as it is; text with control characters, and what is not UTF-8, in double quotes

@@ -1,9 +1,10 @@
 /** The dump in the form of the shell. */
 
 import type { Client, DumpedEntry, NodeDump } from "../../core/client/api.ts";
+import { jsonField } from "../../core/platform/json_bytes.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
 import { fileIndex } from "../../core/ring/primes.ts";
-import { jsonField, oneLine } from "./bytes.ts";
+import { oneLine } from "./bytes.ts";
 
 /**
  * Calls `print` with the text of all nodes: in the order of their labels, the keys of each in the order of its files

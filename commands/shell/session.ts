@@ -4,6 +4,8 @@ import { createInterface, type Interface } from "node:readline";
 import process from "node:process";
 import type { Client } from "../../core/client/api.ts";
 import { messageOf } from "../../core/platform/errors.ts";
+import { utf8 } from "../../core/platform/json_bytes.ts";
+import { UsageError } from "../framework/command.ts";
 import { ExitCode, exitCodeOf } from "../framework/exit_code.ts";
 import { type Io, linesOf } from "../framework/io.ts";
 import { History, historyPath } from "./history.ts";
@@ -17,15 +19,27 @@ export function runShell(client: Client, io: Io): Promise<number> {
 /** No prompts. Goes on after an error; the exit code is that of the first one. */
 async function fromPipe(client: Client, io: Io): Promise<number> {
   let code: number = ExitCode.done;
+  let number = 0;
   for await (const line of linesOf(io.stdin())) {
+    number++;
     try {
-      if (!await interpret(client, line, (text) => io.out(text))) break;
+      if (!await interpret(client, textOf(line, number), (text) => io.out(text))) break;
     } catch (error) {
       io.err(messageOf(error));
       if (code === ExitCode.done) code = exitCodeOf(error);
     }
   }
   return code;
+}
+
+/** Bytes that are no text would be stored as something else. */
+function textOf(line: Uint8Array, number: number): string {
+  const text = utf8(line);
+  if (text !== undefined) return text;
+  throw new UsageError(
+    `line ${number} is not UTF-8: nothing was done for it. Write other bytes as \\xHH within double quotes, ` +
+      "or use kv put KEY - < FILE",
+  );
 }
 
 async function atTerminal(client: Client, io: Io): Promise<number> {

@@ -11,6 +11,10 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "\\": "\\",
 };
 
+/** U+FEFF, which JavaScript takes for a blank, is none, and stays in a key or value. */
+const BLANKS = /^[^\S\uFEFF]+/;
+const WORD = /^[\S\uFEFF]+/;
+
 /**
  * The words of a line, as bytes: keys and values may be any. A word that begins with `'` goes literally to the next
  * `'`; one that begins with `"` goes to the next `"` and knows the escapes `\n \t \r \" \' \\` and `\xHH` (a byte).
@@ -18,15 +22,15 @@ const ESCAPES: Readonly<Record<string, string>> = {
  */
 export function splitWords(line: string): Uint8Array[] {
   const words: Uint8Array[] = [];
-  let rest = line.trimStart();
+  let rest = line.replace(BLANKS, "");
   while (rest !== "") {
     const [word, length] = rest[0] === '"' || rest[0] === "'" ? quoted(rest) : plain(rest);
     words.push(word);
     const after = rest.slice(length);
-    if (after !== "" && !/^\s/.test(after)) {
+    if (after !== "" && !BLANKS.test(after)) {
       throw new UsageError(`there must be a blank after the closing quote of ${rest.slice(0, length)}`);
     }
-    rest = after.trimStart();
+    rest = after.replace(BLANKS, "");
   }
   return words;
 }
@@ -35,7 +39,7 @@ export function splitWords(line: string): Uint8Array[] {
 type Taken = readonly [word: Uint8Array, length: number];
 
 function plain(rest: string): Taken {
-  const word = /^\S+/.exec(rest)![0];
+  const word = WORD.exec(rest)![0];
   return [new TextEncoder().encode(word), word.length];
 }
 

@@ -8,6 +8,7 @@ export class Child {
   readonly ended: Promise<number>;
   readonly #process: Deno.ChildProcess;
   readonly #lines: string[] = [];
+  #stopping: Promise<void> | undefined;
   #changed = Promise.withResolvers<void>();
   #running = true;
 
@@ -15,8 +16,9 @@ export class Child {
   constructor(readonly name: string, args: readonly string[], private readonly io: Io) {
     const [program, ...before] = ownCommand();
     this.#process = new Deno.Command(program, {
-      args: [...before, ...args],
-      stdin: "null",
+      // However `kv up` ends, this pipe ends with it, and so do its processes.
+      args: [...before, ...args, "--end-with-stdin"],
+      stdin: "piped",
       stdout: "piped",
       stderr: "piped",
       // Out of the terminal's reach: Ctrl-C stops `kv up`, and that stops its processes, once.
@@ -44,11 +46,13 @@ export class Child {
     }
   }
 
-  /** With the signal at which a node stays in the cluster: all are to come up again together. */
-  async stop(): Promise<void> {
-    if (this.#running) this.#process.kill("SIGHUP");
-    await this.ended;
-    removeEventListener("unload", this.#kill);
+  /** A node stays in the cluster: all are to come up again together. */
+  stop(): Promise<void> {
+    return this.#stopping ??= (async () => {
+      await this.#process.stdin.close();
+      await this.ended;
+      removeEventListener("unload", this.#kill);
+    })();
   }
 
   /** When `kv up` ends in haste its processes are not to outlive it. */
@@ -80,5 +84,6 @@ function ownCommand(): [program: string, ...args: string[]] {
 }
 
 async function forEachLine(stream: ReadableStream<Uint8Array>, visit: (line: string) => void): Promise<void> {
-  for await (const line of linesOf(stream)) visit(line);
+  const decoder = new TextDecoder();
+  for await (const line of linesOf(stream)) visit(decoder.decode(line));
 }

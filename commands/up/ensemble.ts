@@ -20,7 +20,8 @@ export async function openEnsemble({ config, folder, io }: Plan): Promise<() => 
   if (script === undefined || config.zk.join() !== SETTINGS.zk.default.join()) {
     throw new KvError(
       "unavailable",
-      `no ZooKeeper server answers at ${config.zk.join(",")} (${why}): start it, or name another with --zk`,
+      `no ZooKeeper server answers at ${config.zk.join(",")} (${why}): start it, or name another with --zk` +
+        (script === undefined ? "; this kv has no scripts/zk beside it, which could start one" : ""),
     );
   }
   const place = ["--dir", `${folder}/zookeeper`];
@@ -44,7 +45,7 @@ async function unreachable(config: Config): Promise<string | undefined> {
   }
 }
 
-/** `scripts/zk`, beside the script that started this program or below `main.ts`; a program built alone has none. */
+/** `scripts/zk`, beside the script that started this program or below `main.ts`; `bin/kv` has none. */
 function zkScript(): string | undefined {
   const self = Deno.env.get("KV_SELF");
   const main = new URL("./scripts/zk", Deno.mainModule);
@@ -67,7 +68,8 @@ async function run(script: string, args: readonly string[], io: Io): Promise<voi
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
-  for await (const line of linesOf(process.stdout)) io.err(`[zookeeper] ${line}`);
+  const decoder = new TextDecoder();
+  for await (const line of linesOf(process.stdout)) io.err(`[zookeeper] ${decoder.decode(line)}`);
   const { code } = await process.status;
   if (code !== 0) {
     throw new KvError("unavailable", `${script} ${args.join(" ")} failed; its messages are above`);

@@ -1,6 +1,6 @@
 /** Where the masters of `kv up` listen. */
 
-import { joinAddress, splitAddress } from "../../core/platform/address.ts";
+import { joinAddress, listenAddress, splitAddress } from "../../core/platform/address.ts";
 import { KvError } from "../../core/platform/errors.ts";
 import type { Address } from "../../core/platform/ports.ts";
 
@@ -14,10 +14,10 @@ export type IsFree = (address: Address) => boolean;
  * Addresses for `count` masters, on ports from that of `first` upwards. A port that is taken is skipped with `autoPort`,
  * and otherwise an error. Port 0 asks for free ones.
  *
- * @throws KvError `refused`
+ * @throws KvError `refused`; `invalid` for an address that servers cannot have
  */
 export function masterAddresses(first: string, count: number, autoPort: boolean, isFree: IsFree): Address[] {
-  const { host, port } = splitAddress(first);
+  const { host, port } = splitAddress(listenAddress(first));
   if (port === 0) return Array.from({ length: count }, () => joinAddress({ host, port }));
   const addresses: Address[] = [];
   for (let candidate = port; addresses.length < count; candidate++) {

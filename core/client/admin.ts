@@ -1,7 +1,7 @@
 import type { CopyState, ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
 import type { StatusReply } from "../../proto/gen/kv/v1/kv.ts";
 import { KvError } from "../platform/errors.ts";
-import type { Address, Transport } from "../platform/ports.ts";
+import type { Address, Method, Transport } from "../platform/ports.ts";
 import { ringFromMessage } from "../ring/document.ts";
 import { addressOf } from "../ring/followers.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
@@ -20,13 +20,13 @@ export class AdminCalls implements Admin {
 
   async drain(node: NodeRef, options?: CallOptions): Promise<void> {
     const timeoutMs = this.timeoutOf(options);
-    await this.transport.call(await this.#addressOf(node, timeoutMs), admin.drain, { node }, timeoutMs);
+    await this.#change(await this.#addressOf(node, timeoutMs), admin.drain, { node }, timeoutMs);
   }
 
   async rebalance(undo: boolean, options?: CallOptions): Promise<Ring> {
     const timeoutMs = this.timeoutOf(options);
     const master = await this.#master("is active", ({ active }) => active, timeoutMs);
-    return ringFromMessage(await this.transport.call(master, admin.rebalance, { undo }, timeoutMs));
+    return ringFromMessage(await this.#change(master, admin.rebalance, { undo }, timeoutMs));
   }
 
   async copies(node: NodeRef, slots: readonly number[], options?: CallOptions): Promise<CopyState[]> {
@@ -39,13 +39,38 @@ export class AdminCalls implements Admin {
   async forceOwner(request: ForceOwnerRequest, options?: CallOptions): Promise<Ring> {
     const timeoutMs = this.timeoutOf(options);
     const master = await this.#master("is active", ({ active }) => active, timeoutMs);
-    return ringFromMessage(await this.transport.call(master, admin.forceOwner, request, timeoutMs));
+    return ringFromMessage(await this.#change(master, admin.forceOwner, request, timeoutMs));
   }
 
   async acceptRing(from: NodeRef | undefined, options?: CallOptions): Promise<Ring> {
     const timeoutMs = this.timeoutOf(options);
     const master = await this.#master("has stopped to write", ({ halted }) => halted !== "", timeoutMs);
-    return ringFromMessage(await this.transport.call(master, admin.acceptRing, { from }, timeoutMs));
+    return ringFromMessage(await this.#change(master, admin.acceptRing, { from }, timeoutMs));
+  }
+
+  /**
+   * Asks for a change. A server that does not answer may have made it all the same, and so may a master that lost its
+   * coordinator over it, which answers "unavailable".
+   */
+  async #change<Request, Reply>(
+    address: Address,
+    method: Method<Request, Reply>,
+    request: Request,
+    timeoutMs: number,
+  ): Promise<Reply> {
+    try {
+      return await this.transport.call(address, method, request, timeoutMs);
+    } catch (error) {
+      if (!(error instanceof KvError) || (error.code !== "unreachable" && error.code !== "unavailable")) {
+        throw error;
+      }
+      throw new KvError(
+        "outcome-unknown",
+        `it may or may not have been done: ${error.message}; see kv status, and ask again if it was not`,
+        error.fields,
+        { cause: error },
+      );
+    }
   }
 
   /** The first that `is` it: the one that wrote the ring, or one of those that we were given. */

@@ -92,7 +92,10 @@ export interface ServerStatus {
   readonly error?: KvError;
 }
 
-/** A request is carried out by the server that it is for, or rejected with its reason. */
+/**
+ * A request is carried out by the server that it is for, or rejected with its reason; with "outcome-unknown" when a change
+ * was asked for and no answer tells whether it was made.
+ */
 export interface Admin {
   /** Lets a data node or standby leave the cluster in order. Resolves when it has begun; the ring tells how far it is. */
   drain(ref: NodeRef, options?: CallOptions): Promise<void>;

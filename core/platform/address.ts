@@ -21,6 +21,22 @@ export function parseAddress(text: string): Address {
   return joinAddress(splitAddress(text));
 }
 
+/**
+ * As {@link parseAddress}, for a server, which tells others to come to this address: one that only means "all addresses
+ * of this machine" leads nowhere from another.
+ *
+ * @throws KvError `invalid`
+ */
+export function listenAddress(text: string): Address {
+  const address = parseAddress(text);
+  if (!/^(::ffff:)?[0:.]+$/.test(splitAddress(address).host)) return address;
+  throw new KvError(
+    "invalid",
+    `address "${text}" means all addresses of this machine, and others are told to come to it: ` +
+      "give the one that they reach this machine at",
+  );
+}
+
 /** Reads a list such as `:9666,127.0.0.1:9667`; at least one, each once. */
 export function parseAddresses(text: string): Address[] {
   const addresses = text.split(",").map((part) => parseAddress(part.trim()));

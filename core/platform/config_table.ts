@@ -1,6 +1,15 @@
 /** Every setting of kv, described once: checks, flags, help, `cfg.yaml` and the type of the configuration come from here. */
 
-import { isPrime, LEVELS_MAX, MSN_MAX, MSN_MIN, primesNear, PROMISE_MS_MIN } from "./limits.ts";
+import {
+  isPrime,
+  KEY_BYTES_MAX,
+  LEVELS_MAX,
+  MSN_MAX,
+  MSN_MIN,
+  primesNear,
+  PROMISE_MS_MIN,
+  VALUE_BYTES_MAX,
+} from "./limits.ts";
 import { choice, integer, list, type Setting, text } from "./setting.ts";
 
 const SERVERS = ["master", "data", "standby", "up"];
@@ -100,15 +109,15 @@ export const SETTINGS = {
   }, { default: 1000, min: 0, max: HOUR_MS, unit: "ms" }),
 
   keyBytesMax: integer({ ...storage, about: "Longer keys are refused." }, {
-    default: 4 * KIB,
+    default: KEY_BYTES_MAX,
     min: 1,
-    max: 4 * KIB,
+    max: KEY_BYTES_MAX,
     unit: "bytes",
   }),
   valueBytesMax: integer({ ...storage, about: "Longer values are refused." }, {
     default: MIB,
     min: 1,
-    max: 2 * MIB,
+    max: VALUE_BYTES_MAX,
     unit: "bytes",
   }),
   segmentBytes: integer({

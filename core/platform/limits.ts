@@ -6,6 +6,10 @@ export const MSN_MIN = 13;
 export const MSN_MAX = 1021;
 /** Levels of the largest data folder: 3 x 5 x 7 x 11 = 1155 files. */
 export const LEVELS_MAX = 4;
+/** Bytes of the longest key that a cluster can be set to take. */
+export const KEY_BYTES_MAX = 2 ** 12;
+/** Bytes of the longest value that a cluster can be set to take. */
+export const VALUE_BYTES_MAX = 2 ** 21;
 /** Shorter promises would lapse between two heartbeats of a busy node. */
 export const PROMISE_MS_MIN = 100;
 

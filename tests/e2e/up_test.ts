@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Ensemble } from "./harness/ensemble.ts";
 import { TempFolder } from "./harness/folder.ts";
+import { eventually } from "./harness/eventually.ts";
 import { KvProcess, runKv } from "./harness/process.ts";
 
 /** Waits until the cluster serves; returns the address of its active master. */
@@ -88,3 +89,32 @@ Deno.test("kv up --zookeeper: a process for each role, all ended with it", async
   assertEquals(await up.ended(), 0, up.err);
   assertEquals((await runKv(["get", "a", "--addr", addr, "--timeout-ms", "600"])).code, 3);
 });
+
+Deno.test("kv up --zookeeper: killed, its processes end by themselves and keep their slots", async () => {
+  await using folder = await TempFolder.make();
+  await using ensemble = await Ensemble.start(folder.path, 1);
+  const place = ["--zk", ensemble.addresses, "--addr", "127.0.0.1:", "--dir", `${folder.path}/cluster`];
+  const args = ["up", "--zookeeper", ...place, "--masters", "1", "--standbys", "0"];
+  {
+    await using up = new KvProcess(args);
+    const { code, err } = await runKv(["put", "a", "1", "--addr", await serving(up)]);
+    assertEquals(code, 0, err);
+    // The master, too, has these addresses among its words; the ensemble itself has not.
+    const processes = () => running(ensemble.addresses);
+    assertEquals((await processes()).length, 4, "kv up, a master, two data nodes");
+    await up.kill();
+    await eventually("the end of all processes", async () => (await processes()).length === 0 || undefined);
+  }
+  await using up = new KvProcess(args);
+  const addr = await serving(up);
+  assertEquals((await runKv(["get", "a", "--addr", addr])).out, "1\n");
+  const { out } = await runKv(["status", "--addr", addr]);
+  assertMatch(out, /label 0,.* 69 of 69 slots served[^]*label 68,.* 68 of 68 slots served/, out);
+});
+
+/** The processes, below /proc, that have this text among their words. By grep, which any machine has and may read there. */
+async function running(text: string): Promise<string[]> {
+  const script = 'printf "%s" "$TEXT" | grep -lsF -f - /proc/[0-9]*/cmdline';
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], env: { TEXT: text } }).output();
+  return new TextDecoder().decode(stdout).split("\n").filter((line) => line !== "");
+}

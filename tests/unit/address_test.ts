@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { joinAddress, parseAddress, parseAddresses, splitAddress } from "../../core/platform/address.ts";
+import {
+  joinAddress,
+  listenAddress,
+  parseAddress,
+  parseAddresses,
+  splitAddress,
+} from "../../core/platform/address.ts";
 import { KvError } from "../../core/platform/errors.ts";
 
 const READ: readonly (readonly [string, string])[] = [
@@ -55,4 +61,15 @@ Deno.test("address: a list, each once, blanks allowed", () => {
 Deno.test("address: an IPv6 host has no brackets once it is split", () => {
   assertEquals(splitAddress("[::1]:7"), { host: "::1", port: 7 });
   assert(!splitAddress("[::1]:7").host.startsWith("["));
+});
+
+Deno.test("a server's address is one that others can come to", () => {
+  for (
+    const text of ["0.0.0.0:9666", "000.0.0.0:1", "[::]:9666", "[0:0:0:0:0:0:0:0]:1", "[::ffff:0.0.0.0]:1"]
+  ) {
+    assertThrows(() => listenAddress(text), KvError, "means all addresses of this machine");
+  }
+  for (const text of ["127.0.0.1:0", "10.0.0.10:9666", "[::1]:9666", "[fe80::]:1", "host:1"]) {
+    assertEquals(listenAddress(text), text);
+  }
 });

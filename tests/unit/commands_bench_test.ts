@@ -122,7 +122,7 @@ Deno.test("crazyloop: a pause lasts from the first failed try to the next succes
   const client = new FakeClient();
   for (const key of ["ds", "ca"]) client.failing.set(key, new KvError("unavailable", "down"));
   const { tally } = await loop(client, steppingClock(0), { count: 4 });
-  assertEquals(tally, { operations: 4, errors: 2, longestPauseMs: 200 });
+  assertEquals([tally.operations, tally.errors, tally.longestPauseMs], [4, 2, 200]);
   assertEquals(tallyText(tally), "operations: 4 errors: 2 longest pause: 200 ms\n");
 });
 
@@ -144,3 +144,28 @@ Deno.test("kv bench crazyloop ends with the tally", async () => {
   assertEquals(code, 0);
   assertMatch(stdout.trimEnd().split("\n").at(-1)!, /^operations: 3 errors: 0 longest pause: \d+ ms$/);
 });
+
+Deno.test("kv bench crazyloop: when all failed, the exit code is that of the last error", async () => {
+  const client = new FakeClient();
+  for (const key of ["os", "ds"]) client.failing.set(key, new KvError("unavailable", "down"));
+  const words = ["bench", "crazyloop", "--interval-ms", "0", "--count"];
+  assertEquals((await kv(client, [...words, "2"])).code, 3);
+  assertEquals((await kv(client, [...words, "3"])).code, 0, "the third key answers");
+});
+
+for (
+  const [words, message] of [
+    [["sequential", "--count", "3"], "--count does not belong to kv bench sequential"],
+    [["crazyloop", "--keep"], "--keep does not belong to kv bench crazyloop"],
+    [["concurrent", "--output", "json"], "--output does not belong to kv bench concurrent"],
+    [["check", "--interval-ms", "5"], "--interval-ms does not belong to kv bench check"],
+    [["check", "--seconds", "40001"], "makes 20000500 operations, and the history, which is kept in memory"],
+    [["check", "--seconds", "300", "--rate", "100000"], "give at most --seconds 200"],
+  ] as const
+) {
+  Deno.test(`kv bench ${words.join(" ")}: ${message}`, async () => {
+    const { code, stdout, stderr } = await kv(new FakeClient(), ["bench", ...words]);
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, message);
+  });
+}

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { UnreachableError } from "../../core/platform/errors.ts";
-import { bytes, FakeClient, kv } from "./commands_fake.ts";
+import { program } from "../../commands/framework/program.ts";
+import { bytes, FakeClient, kv, recordingIo } from "./commands_fake.ts";
 
 async function run(client: FakeClient, words: string[], input: string | Uint8Array = "") {
   const { code, stdout, stderr } = await kv(client, words, input);
@@ -75,4 +76,17 @@ Deno.test("keys are the UTF-8 bytes of what was typed", async () => {
   const client = new FakeClient();
   await kv(client, ["put", "größe", "ö"]);
   assertEquals((await client.get(bytes("größe")))?.value, bytes("ö"));
+});
+
+Deno.test("put - reads no more than a value can have", async () => {
+  let pieces = 0;
+  const io = {
+    ...recordingIo(),
+    async *stdin() {
+      for (;; pieces++) yield await Promise.resolve(new Uint8Array(1 << 20));
+    },
+  };
+  assertEquals(await program(["put", "a", "-"], io, () => Promise.resolve(new FakeClient())), 2);
+  assertStringIncludes(io.stderr(), "more than 2097152 bytes, the most that valueBytesMax allows");
+  assertEquals(pieces, 2);
 });

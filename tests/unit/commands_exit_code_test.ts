@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { UsageError } from "../../commands/framework/command.ts";
-import { exitCodeOf } from "../../commands/framework/exit_code.ts";
+import { exitCodeOf, UnfinishedError } from "../../commands/framework/exit_code.ts";
 import { CoordinatorError } from "../../core/coordination/coordinator.ts";
 import { ConfigError } from "../../core/platform/config.ts";
 import { type ErrorCode, KvError, UnreachableError } from "../../core/platform/errors.ts";
@@ -13,7 +13,7 @@ const CODES: Record<ErrorCode, number> = {
   "unreachable": 3,
   "wrong-owner": 3,
   "disk-full": 3,
-  "not-authorised": 4,
+  "not-authorised": 6,
   "outcome-unknown": 5,
   "client-forgotten": 6,
   "damaged": 6,
@@ -39,6 +39,7 @@ Deno.test("exit codes of other errors", () => {
   assertEquals(exitCodeOf(new UsageError("x")), 2);
   assertEquals(exitCodeOf(new ConfigError(["x"])), 2);
   assertEquals(exitCodeOf(new UnreachableError("x")), 3);
+  assertEquals(exitCodeOf(new UnfinishedError("x")), 4);
   assertEquals(exitCodeOf(new CoordinatorError("connection-loss", "/")), 3);
   assertEquals(exitCodeOf(new CoordinatorError("bad-version", "/")), 6);
   assertEquals(exitCodeOf(new TypeError("x")), 6);

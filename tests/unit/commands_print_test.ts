@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { jsonField, oneLine } from "../../commands/print/bytes.ts";
+import { oneLine } from "../../commands/print/bytes.ts";
+import { jsonField } from "../../core/platform/json_bytes.ts";
 import { inFileOrder, nodeText } from "../../commands/print/dump.ts";
 import { duration } from "../../commands/print/units.ts";
 import { splitWords } from "../../commands/shell/words.ts";

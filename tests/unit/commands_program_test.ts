@@ -88,6 +88,10 @@ for (
     [["up", "--masters", "101"], "--masters 101 is not a whole number from 1 to 100"],
     [["put", "a", "1", "--addr"], "--addr needs a value"],
     [["put", "a", "1", "--if-absent", "--if-version", "3"], "exclude each other"],
+    [["put", "a", "1", "--if-absent=no"], "--if-absent=no is neither --if-absent=true nor --if-absent=false"],
+    [["get", "a", "--raw="], "say --raw, or leave it out"],
+    [["get", "a", "--no-addr=:1"], "unknown flag --no-addr"],
+    [["admin", "drain", "a", "--no-wait=1"], "--no-wait=1 is neither --no-wait=true nor --no-wait=false"],
     [["data"], "--data is missing"],
     [["bench", "sequentail"], 'did you mean "sequential"?'],
     [["get", "a", "--timeout-ms", "soon"], "--timeout-ms: timeoutMs"],
@@ -99,3 +103,12 @@ for (
     assertStringIncludes(stderr, message);
   });
 }
+
+Deno.test("a switch takes no word that follows, and false leaves it off", async () => {
+  const fresh = new FakeClient();
+  assertEquals((await kv(fresh, ["put", "--if-absent", "true", "1"])).stdout, "created\n");
+  assertEquals((await kv(fresh, ["put", "true", "2", "--if-absent"])).code, 1);
+  assertEquals((await kv(fresh, ["put", "true", "3", "--if-absent=false"])).stdout, "updated\n");
+  assertEquals((await kv(fresh, ["get", "--raw=true", "true"])).stdout, "3");
+  assertEquals((await kv(fresh, ["put", "--", "--raw", "--if-absent=no"])).stdout, "created\n");
+});

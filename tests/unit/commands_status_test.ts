@@ -86,7 +86,8 @@ Deno.test("status: the verdict comes last, and unavailable slots make the exit c
     3,
     "verdict: unavailable: slots 0..34, 103..136: no writes: in sync are 2 copies, and minInSync asks for 3; " +
     "start standbys (kv standby --data FOLDER), or wait until those there have caught up\n" +
-    "  also: without the coordinator: s:1 (suspended); look after ZooKeeper (scripts/zk status); " +
+    "  also: without the coordinator: s:1 (suspended); look after ZooKeeper (scripts/zk status " +
+    "--dir FOLDER: zk-data, or kv-data/zookeeper after kv up --zookeeper); " +
     "until then nothing takes the place of what dies",
   ]);
   const [, json] = await status("--output", "json");

@@ -1,13 +1,15 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../commands/framework/command.ts";
 import { parseCommandLine } from "../../commands/framework/parse.ts";
 import { Started } from "../../commands/up/cluster.ts";
+import { openEnsemble } from "../../commands/up/ensemble.ts";
+import { holdFolder } from "../../commands/up/folder.ts";
 import { planOf } from "../../commands/up/plan.ts";
 import { isFree, masterAddresses } from "../../commands/up/ports.ts";
 import { command } from "../../commands/up.ts";
 import { defaultConfig } from "../../core/platform/config.ts";
 import { KvError } from "../../core/platform/errors.ts";
-import { recordingIo } from "./commands_fake.ts";
+import { FakeClient, kv, recordingIo } from "./commands_fake.ts";
 
 const free = () => true;
 const takenPorts = (...ports: number[]) => (address: string) =>
@@ -69,6 +71,11 @@ Deno.test("the nodes of a folder are all started again, new ones are told apart"
     assertEquals(names(found.present), ["data1", "data2", "data3", "sb1"]);
     assertEquals(names(found.fresh), ["sb2"]);
     assertEquals(io.stderr(), `${folder} has 3 data nodes: starting all of them\n`);
+    Deno.removeSync(`${folder}/data2`);
+    const { plan: gap } = plan(["--dir", folder, "--data", "4", "--standbys", "1"]);
+    assertEquals([names(gap.present), names(gap.fresh)], [["data1", "data3", "sb1"], ["data4", "data5"]]);
+    assertEquals(plan(["--dir", folder]).io.stderr(), "", "two are there, and two are wanted");
+    Deno.mkdirSync(`${folder}/data2`);
     assertEquals(names(plan(["--dir", folder, "--data", "4", "--standbys", "0"]).plan.fresh), ["data4"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
@@ -87,4 +94,55 @@ Deno.test("what was started last is stopped first", async () => {
   await started.stop();
   await started.stop();
   assertEquals(stopped, [3, 2, 1]);
+});
+
+for (
+  const [words, message] of [
+    [["--zk", "127.0.0.1:2181"], "--zk means nothing without --zookeeper"],
+    [["--root", "/other"], "--root means nothing without --zookeeper"],
+    [["--session-timeout-ms", "5000"], "--session-timeout-ms means nothing without --zookeeper"],
+    [
+      ["--data", "14", "--msn", "13"],
+      "--data 14 is more than the ring has seats, msn 13: give at most --data 13",
+    ],
+    [["--addr", "0.0.0.0:9666"], "means all addresses of this machine"],
+  ] as const
+) {
+  Deno.test(`kv up ${words.join(" ")}: ${message}`, async () => {
+    const folder = Deno.makeTempDirSync();
+    const { code, stdout, stderr } = await kv(new FakeClient(), ["up", "--dir", folder, ...words]);
+    Deno.removeSync(folder, { recursive: true });
+    assertEquals([code, stdout], [2, ""]);
+    assertStringIncludes(stderr, message);
+  });
+}
+
+Deno.test("a second kv up on a folder is told so, and not that ports are taken", async () => {
+  const folder = Deno.makeTempDirSync();
+  const release = holdFolder(folder);
+  using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const addr = `127.0.0.1:${taken.addr.port}`;
+  const { code, stderr } = await kv(new FakeClient(), ["up", "--dir", folder, "--addr", addr]);
+  assertEquals([code, stderr], [
+    6,
+    `kv: another kv up runs on ${folder}: talk to it with kv shell, stop it, or give another folder with --dir\n`,
+  ]);
+  release();
+  holdFolder(folder)();
+  Deno.removeSync(folder, { recursive: true });
+});
+
+Deno.test("kv up --zookeeper of a program without scripts/zk says that it cannot start an ensemble", async () => {
+  const self = Deno.env.get("KV_SELF");
+  Deno.env.set("KV_SELF", "/nonexistent/bin/kv");
+  try {
+    const { plan: planned } = plan(["--dir", "/nonexistent/kv-data"]);
+    const config = { ...defaultConfig(), zk: ["127.0.0.1:1"], callTimeoutMs: 100 };
+    const error = await assertRejects(() => openEnsemble({ ...planned, config }), KvError);
+    assertEquals(error.code, "unavailable");
+    assertStringIncludes(error.message, "this kv has no scripts/zk beside it, which could start one");
+  } finally {
+    if (self === undefined) Deno.env.delete("KV_SELF");
+    else Deno.env.set("KV_SELF", self);
+  }
 });

@@ -1,7 +1,8 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { program } from "../../commands/framework/program.ts";
 import { OPENING, PROMPT } from "../../commands/shell/interpreter.ts";
 import { KvError } from "../../core/platform/errors.ts";
-import { FakeClient, kv } from "./commands_fake.ts";
+import { bytes, FakeClient, kv, recordingIo } from "./commands_fake.ts";
 
 Deno.test("the words of the opening and of the prompt", () => {
   assertEquals(
@@ -99,3 +100,25 @@ Deno.test("exit leaves, help lists all operations", async () => {
     assertStringIncludes(stdout, `  ${form} `);
   }
 });
+
+Deno.test("a line that is not UTF-8 is refused with its number, the others are done, and a BOM is kept", async () => {
+  const client = new FakeClient();
+  const input = new Uint8Array([...bytes("put a 1\nput b "), 0xff, ...bytes("\nget a\nput c '\uFEFFx'\n")]);
+  const { code, stdout, stderr } = await kv(client, ["shell"], input);
+  assertEquals([code, stdout], [2, "created\n1\ncreated\n"]);
+  assertStringIncludes(stderr, "line 2 is not UTF-8: nothing was done for it. Write other bytes as \\xHH");
+  assertEquals((await client.get("c"))?.value, bytes("\uFEFFx"));
+  const first = await kv(new FakeClient(), ["shell"], "\uFEFFput a 1\n");
+  assertEquals([first.code, first.stdout], [2, ""]);
+});
+
+Deno.test("a line without end is not read without end", async () => {
+  const io = { ...recordingIo(), stdin: () => endless() };
+  const code = await program(["shell"], io, () => Promise.resolve(new FakeClient()));
+  assertEquals(code, 2);
+  assertMatch(io.stderr(), /line 1 has more than 8406016 bytes/);
+});
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) yield await Promise.resolve(new Uint8Array(1 << 20).fill(97));
+}

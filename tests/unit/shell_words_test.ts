@@ -15,6 +15,7 @@ for (
     ["'a\\nb'", ["a\\nb"]],
     ["it's a\\b x\"y", ["it's", "a\\b", 'x"y']],
     ["größe 🙂 '漢 字'", ["größe", "🙂", "漢 字"]],
+    ["put \uFEFFa 'b'\u3000c\uFEFF", ["put", "\uFEFFa", "b", "c\uFEFF"]],
   ] as const
 ) {
   Deno.test(`words of ${JSON.stringify(line)}`, () => assertEquals(splitWords(line), words.map(bytes)));

@@ -2,6 +2,8 @@
 
 import { lineOf, recordOf } from "../../../core/check/line.ts";
 import { type OperationRecord, Records } from "../../../core/check/records.ts";
+import { KvError } from "../../../core/platform/errors.ts";
+import { utf8 } from "../../../core/platform/json_bytes.ts";
 import type { Disk, DiskFile } from "../../../core/platform/ports.ts";
 import { linesOf } from "../../framework/io.ts";
 
@@ -43,8 +45,10 @@ export async function readHistory(disk: Disk, path: string): Promise<Records> {
   const records = new Records();
   let number = 0;
   for await (const line of linesOf(pieces(disk, path))) {
-    number++;
-    if (line !== "") records.add(recordOf(line, `${path}:${number}`));
+    const place = `${path}:${++number}`;
+    const text = utf8(line);
+    if (text === undefined) throw new KvError("invalid", `${place}: the line is not UTF-8, so no operation`);
+    if (text !== "") records.add(recordOf(text, place));
   }
   return records;
 }

@@ -98,7 +98,8 @@ function coordinator({ servers }: Picture): Problem[] {
   const names = without.map(({ address, reply }) => `${address} (${reply!.coordinator})`).join(", ");
   return [degraded(
     `without the coordinator: ${names}`,
-    "look after ZooKeeper (scripts/zk status); until then nothing takes the place of what dies",
+    "look after ZooKeeper (scripts/zk status --dir FOLDER: zk-data, or kv-data/zookeeper after kv up --zookeeper); " +
+      "until then nothing takes the place of what dies",
   )];
 }
 
