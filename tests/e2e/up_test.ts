@@ -90,6 +90,29 @@ Deno.test("kv up --zookeeper: a process for each role, all ended with it", async
   assertEquals((await runKv(["get", "a", "--addr", addr, "--timeout-ms", "600"])).code, 3);
 });
 
+Deno.test("kv up: its cluster moves to ZooKeeper, which knows nothing of it, with all that it has", async () => {
+  await using folder = await TempFolder.make();
+  const args = ["up", "--addr", "127.0.0.1:", "--dir", `${folder.path}/cluster`];
+  {
+    await using up = new KvProcess(args);
+    const { code, err } = await runKv(["put", "a", "1", "--addr", await serving(up)]);
+    assertEquals(code, 0, err);
+    up.signal("SIGTERM");
+    assertEquals(await up.ended(), 0, up.err);
+  }
+  await using ensemble = await Ensemble.start(folder.path, 1);
+  await using up = new KvProcess([...args, "--zookeeper", "--zk", ensemble.addresses]);
+  const addr = await up.ready("master");
+  await up.errorLine(/writes nothing until kv admin accept-ring.* has taken ring \d+ of cluster/);
+  const stopped = await runKv(["status", "--addr", addr]);
+  assertMatch(stopped.out, /^verdict: unavailable: .*writes no ring.*kv admin accept-ring/m);
+  const { code, out, err } = await runKv(["admin", "accept-ring", "--yes", "--addr", addr]);
+  assertEquals(code, 0, err);
+  assertMatch(out, /^accepted, as ring \d+$/m);
+  await serving(up);
+  assertEquals((await runKv(["get", "a", "--addr", addr])).out, "1\n");
+});
+
 Deno.test("kv up --zookeeper: killed, its processes end by themselves and keep their slots", async () => {
   await using folder = await TempFolder.make();
   await using ensemble = await Ensemble.start(folder.path, 1);
