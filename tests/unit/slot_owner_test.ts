@@ -1,5 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { bytesFromBinary } from "../../core/platform/binary.ts";
+import { KvError } from "../../core/platform/errors.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
@@ -190,5 +191,18 @@ Deno.test("slot owner: a client that is being forgotten is refused before that i
     `${Outcome.Created}`,
     "outcome-unknown",
   ]);
+  await engine.close();
+});
+
+Deno.test("slot owner: what is refused because the copy is damaged was not appended, and a read tells nothing", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  const before = engine.slot(SLOT).lastLsn;
+  engine.distrust(SLOT, "unlike the others");
+  for (const fields of [{}, { kind: "delete" }, { retry: true }, { condition: { absent: true } }] as const) {
+    assertThrows(() => owner.write(put(1, fields), collect(answers)), KvError, "damaged");
+  }
+  assertThrows(() => owner.read("k", fnv1a32Binary("k")), KvError, "damaged");
+  assertEquals([answers, engine.slot(SLOT).lastLsn], [[], before]);
   await engine.close();
 });
