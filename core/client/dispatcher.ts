@@ -11,7 +11,7 @@ import { membersOf, NO_LABEL } from "../ring/owners.ts";
 import { type Ring, sameRef } from "../ring/ring.ts";
 import { answerOf, changedNothing } from "./answer.ts";
 import { backoffMs } from "./backoff.ts";
-import type { Connection, ConnectionListener, ConnectionPorts } from "./connection.ts";
+import type { ConnectionListener, ConnectionPorts } from "./connection.ts";
 import type { Operation } from "./operation.ts";
 import type { RingSource } from "./ring_source.ts";
 import { Routes } from "./routes.ts";
@@ -189,8 +189,11 @@ export class Dispatcher implements ConnectionListener {
       return new KvError("unavailable", `${what}: ${this.source.trouble}; is a master running?${undone}`);
     }
     const slot = operation.hash % ring.settings.msn;
-    const reason = `slot ${slot}, ${ownerText(ring, slot)}: ${reasonText(operation, connection)}`;
-    return new KvError("unavailable", `${what}: ${reason}${undone}`, { slot, ringVersion: ring.version });
+    const error = connection?.lastError ?? operation.lastError;
+    const none = connection === undefined ? "no data node has joined the cluster yet" : "no answer";
+    const reason = `slot ${slot}, ${ownerText(ring, slot)}: ${error?.message ?? none}`;
+    const code = error?.code === "damaged" ? "damaged" : "unavailable";
+    return new KvError(code, `${what}: ${reason}${undone}`, { slot, ringVersion: ring.version });
   }
 }
 
@@ -200,10 +203,4 @@ function ownerText(ring: Ring, slot: number): string {
   if (node === undefined) return "which no node owns";
   const { label, ref, address } = node;
   return `${label === NO_LABEL ? "no label" : `label ${label}`}, node ${ref.id} at ${address}`;
-}
-
-function reasonText(operation: Operation, connection: Connection | undefined): string {
-  const error = connection?.lastError ?? operation.lastError;
-  if (error !== undefined) return error.message;
-  return connection === undefined ? "no data node has joined the cluster yet" : "no answer";
 }

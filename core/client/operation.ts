@@ -10,17 +10,19 @@
  *   a result that changed something, of any sending  any                   the result: it is the write's only one
  *   "nothing changed", of the latest sending        any                   the result: the owner keeps it for retries
  *   "nothing changed", of an earlier sending        the others            ignored: a later one may be executed yet
- *   WRONG_OWNER, UNAVAILABLE                        the others            sent again within the time limit
+ *   WRONG_OWNER, UNAVAILABLE, DAMAGED               the others            sent again within the time limit: another
+ *                                                                         copy may take over from a damaged one
  *   OUTCOME_UNKNOWN, UNREACHABLE,
  *   stream lost, owner changed                      + this one            sent again: the owner tells the result, or
  *                                                                         executes now what it never got
  *   CLIENT_FORGOTTEN                                0 others              nothing was done: sent under a new client id
  *   CLIENT_FORGOTTEN                                1 or more others      "outcome-unknown": a new id could repeat it
  *   DISK_FULL, TOO_LARGE, INVALID, REFUSED,
- *   DAMAGED, NOT_AUTHORISED                         0 others              this error: nothing was done
+ *   NOT_AUTHORISED                                  0 others              this error: nothing was done
  *   the same                                        1 or more others      "outcome-unknown"
  *   INTERNAL                                        + this one            "outcome-unknown"
- *   time limit, or the client is closed             0                     "unavailable": nothing was done
+ *   time limit, or the client is closed             0                     "unavailable", or "damaged" if that was the
+ *                                                                         last answer: nothing was done
  *   the same                                        1 or more             "outcome-unknown"
  *
  * The retry flag is set when a sending is unsettled, rather than on every further sending: after answers that nothing
@@ -44,6 +46,9 @@ export type OperationState = "waiting" | "queued" | "sent" | "done";
 
 /** What to do about an error reply. `ring`: when a newer ring is here. `new-id`: under another client id. */
 export type NextStep = "fail" | "ring" | "backoff" | "new-id";
+
+/** Errors after which the same owner, or the next one, may answer otherwise. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(["unavailable", "unreachable", "outcome-unknown", "damaged"]);
 
 /** Bytes of a message that an operation takes besides key and value, at most. */
 const OVERHEAD_BYTES = 64;
@@ -104,7 +109,7 @@ export class Operation {
     const { code } = error;
     if (this.ids !== undefined && saysNothingWasDone(code)) this.unsettled--;
     if (code === "wrong-owner") return "ring";
-    if (code === "unavailable" || code === "unreachable" || code === "outcome-unknown") return "backoff";
+    if (PASSING.has(code)) return "backoff";
     if (code === "client-forgotten" && this.ids !== undefined && this.unsettled === 0) return "new-id";
     return "fail";
   }

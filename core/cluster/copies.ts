@@ -8,6 +8,7 @@ import { RecentRecords } from "../replication/recent_records.ts";
 import { Replicas } from "../replication/replicas.ts";
 import { ReplicaStream } from "../replication/replica_stream.ts";
 import { Replicator } from "../replication/replicator.ts";
+import { Uncommitted } from "../replication/uncommitted.ts";
 import type { NodeRef, Ring } from "../ring/ring.ts";
 import { cluster } from "../rpc/methods.ts";
 import type { Engine, SlotView } from "../storage/engine.ts";
@@ -74,12 +75,14 @@ export class Copies {
     });
     const { clientsMax, minInSync } = config;
     const recent = new RecentRecords(RECENT_BYTES_MAX);
+    const uncommitted = new Uncommitted(config.pendingBytesMax);
     const { replicas } = this;
     const replicator = this.#replicator;
     this.slots = new SlotTable({
       ...shared,
       msn,
       recent,
+      uncommitted,
       clientsMax,
       minInSync,
       replicas,

@@ -224,7 +224,7 @@ export class DataNode {
   #bind(services: Services): void {
     const { slots } = this.#copies;
     const operations = new Operations(this.#engine, slots, this.#options.config);
-    bindKv(services, this.#engine, slots, operations);
+    bindKv(services, this.#engine, slots, operations, this.#options.world.clock);
     this.#copies.bind(services);
     bindRouting(services, this.#rings, { ping: () => this.#ping(), status: () => this.#status() });
     bindHealth(services, this.#health);

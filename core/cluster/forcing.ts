@@ -28,9 +28,22 @@ export async function force(
   const answers = await ask(toAskForForce(view, request).map((ref) => ({ ref })));
   const refusal = forceRefusal(view, answers, request);
   if (refusal !== undefined) throw new KvError("refused", refusal);
+  const owners = ownersBefore(view, request).filter(({ id }) => id !== request.node!.id);
   if (!request.acceptEmpty) await checkNotEmpty(view, request, transport);
-  for (const owner of ownersBefore(view, request)) {
-    if (owner.id === request.node!.id) continue;
+  // What was given up cannot be taken back: nobody is asked for it as long as it may be in vain.
+  if (!request.ownerIsDead) await stopOwners(view, { ...request, slots: [] }, owners, transport);
+  await stopOwners(view, request, owners, transport);
+  return forced(view, request, clock.wallMs());
+}
+
+/** Rejects at the first one that does not confirm it, unless the operator has vouched for that. */
+async function stopOwners(
+  view: View,
+  request: ForceOwnerRequest,
+  owners: readonly NodeRef[],
+  transport: Transport,
+): Promise<void> {
+  for (const owner of owners) {
     const trouble = await giveUp(view, owner, request, transport);
     if (trouble === undefined || request.ownerIsDead) continue;
     throw new KvError(
@@ -40,7 +53,6 @@ export async function force(
         "Say --owner-is-dead if you know that no process of it runs",
     );
   }
-  return forced(view, request, clock.wallMs());
 }
 
 function ownersBefore({ ring }: View, { slots }: ForceOwnerRequest): NodeRef[] {

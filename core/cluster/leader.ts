@@ -99,6 +99,11 @@ export class Leader {
     return may ? this.#requests.add(wish) : Promise.reject(notInCharge());
   }
 
+  /** Who waits is told so, and asks again: it may take long until the coordinator is back. */
+  passFailed(error: unknown): void {
+    this.#requests.reject(notWritten(error));
+  }
+
   suspect({ suspect, wasAlive }: SuspectRequest): void {
     if (suspect !== undefined) void this.#watch.suspect(suspect, wasAlive);
   }
@@ -142,8 +147,7 @@ export class Leader {
       await this.#serve(this.#stored.ring, waiting);
     } catch (error) {
       this.#stored = undefined;
-      const answer = new KvError("unavailable", `the ring could not be written: ${messageOf(error)}`);
-      for (const { reject } of waiting) reject(answer);
+      for (const { reject } of waiting) reject(notWritten(error));
       throw error;
     }
   }
@@ -323,4 +327,8 @@ export class Leader {
     log("warn", "breaking the lock register, held for too long", { holder: holder.data });
     await breakLock(this.session, holder);
   }
+}
+
+function notWritten(cause: unknown): KvError {
+  return new KvError("unavailable", `the ring could not be written: ${messageOf(cause)}`);
 }

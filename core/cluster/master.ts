@@ -152,6 +152,15 @@ export class Master implements SessionUser {
   }
 
   async #pass(): Promise<void> {
+    try {
+      await this.#work();
+    } catch (error) {
+      this.#leader?.passFailed(error);
+      throw error;
+    }
+  }
+
+  async #work(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     await this.#leader?.serve();

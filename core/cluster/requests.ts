@@ -40,10 +40,15 @@ export class Requests {
     return this.#waiting.splice(0);
   }
 
+  /** Nothing can be decided now. */
+  reject(error: KvError): void {
+    for (const { reject } of this.take()) reject(error);
+  }
+
   /** Nobody decides any more. */
   close(): void {
     this.#closed = true;
-    for (const { reject } of this.take()) reject(notInCharge());
+    this.reject(notInCharge());
   }
 }
 

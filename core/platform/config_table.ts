@@ -120,6 +120,12 @@ export const SETTINGS = {
     max: VALUE_BYTES_MAX,
     unit: "bytes",
   }),
+  pendingBytesMax: integer({
+    ...storage,
+    about:
+      "Writes are refused while this much waits to be stored, here and by the copies in sync: a disk that hangs must " +
+      "not fill the memory.",
+  }, { default: 64 * MIB, min: 64 * KIB, max: 1024 * GIB, unit: "bytes" }),
   segmentBytes: integer({
     ...storage,
     about: "The write-ahead log begins a new file when one has grown to this size.",

@@ -109,6 +109,13 @@ export interface Outgoing<M> {
   cancel(error?: Error): void;
 }
 
+/** The sending half at the end that answers, which may also hold the other side up. */
+export interface Replies<M> extends Outgoing<M> {
+  /** Takes no more messages until `resume`: those that come wait at the other side, but for a few. */
+  pause(): void;
+  resume(): void;
+}
+
 /** The receiving half of a stream, at either end. Exactly one `closed` comes, as the last call. */
 export interface Incoming<M> {
   message(message: M): void;
@@ -120,7 +127,7 @@ export interface Incoming<M> {
 }
 
 export type UnaryHandler<Q, A> = (request: Q, peer: Address) => Promise<A> | A;
-export type StreamHandler<Q, A> = (replies: Outgoing<A>, peer: Address) => Incoming<Q>;
+export type StreamHandler<Q, A> = (replies: Replies<A>, peer: Address) => Incoming<Q>;
 
 /** What a server answers to: bind each method once, before listening. */
 export interface Services {

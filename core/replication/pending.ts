@@ -1,4 +1,5 @@
-import type { Waiter } from "./write.ts";
+import type { Uncommitted } from "./uncommitted.ts";
+import type { Waiter, WriteRequest } from "./write.ts";
 
 /** While there are more clients, those that wait for nothing are not remembered. */
 const IDLE_CLIENTS_MAX = 16;
@@ -16,20 +17,29 @@ export interface PendingRecord {
   readonly clientId: string;
   readonly sequence: number;
   readonly waiter: Waiter;
+  /** Taken of {@link Uncommitted}; 0 before it is added. */
+  heldBytes: number;
   /** Retries of the same write, and answers that change nothing and were decided on the state this record makes. */
   others: Waiter[] | undefined;
+}
+
+/** The record that a write made. */
+export function newPending(
+  lsn: number,
+  key: string,
+  exists: boolean,
+  outcome: number,
+  version: number,
+  { clientId, sequence }: WriteRequest,
+  waiter: Waiter,
+): PendingRecord {
+  return { lsn, key, exists, outcome, version, clientId, sequence, waiter, heldBytes: 0, others: undefined };
 }
 
 /** Calls `tell` for everybody who waits for the record. */
 export function tellWaiters(record: PendingRecord, tell: (waiter: Waiter) => void): void {
   tell(record.waiter);
   record.others?.forEach(tell);
-}
-
-/** Somebody more who waits for the record. */
-export function addWaiter(record: PendingRecord, waiter: Waiter): void {
-  if (record.others === undefined) record.others = [waiter];
-  else record.others.push(waiter);
 }
 
 /** A slot's records between append and commit: what is decided on, and who waits for it. */
@@ -40,6 +50,8 @@ export class PendingRecords {
   /** The last record of each key. */
   readonly #byKey = new Map<string, PendingRecord>();
   readonly #byWriteId = new Map<string, Map<number, PendingRecord>>();
+
+  constructor(private readonly uncommitted: Uncommitted) {}
 
   get size(): number {
     return this.#queue.length - this.#head;
@@ -57,13 +69,21 @@ export class PendingRecords {
     return (this.#byWriteId.get(clientId)?.size ?? 0) > 0;
   }
 
-  add(record: PendingRecord): void {
+  add(record: PendingRecord, valueBytes: number): void {
+    record.heldBytes = this.uncommitted.take(record.key.length + valueBytes);
     this.#queue.push(record);
     if (record.key !== "") this.#byKey.set(record.key, record);
     if (record.clientId === "") return;
     const writes = this.#byWriteId.get(record.clientId);
     if (writes === undefined) this.#byWriteId.set(record.clientId, new Map([[record.sequence, record]]));
     else writes.set(record.sequence, record);
+  }
+
+  /** Somebody more who waits for the record. */
+  join(record: PendingRecord, waiter: Waiter): void {
+    record.heldBytes += this.uncommitted.take(0);
+    if (record.others === undefined) record.others = [waiter];
+    else record.others.push(waiter);
   }
 
   /** Takes out the oldest record when its LSN is `throughLsn` or below. */
@@ -93,6 +113,7 @@ export class PendingRecords {
   }
 
   #forget(record: PendingRecord): void {
+    this.uncommitted.giveBack(record.heldBytes);
     if (this.#byKey.get(record.key) === record) this.#byKey.delete(record.key);
     const writes = this.#byWriteId.get(record.clientId);
     if (writes === undefined) return;

@@ -2,7 +2,7 @@ import { bytesFromBinary } from "../platform/binary.ts";
 import { KvError } from "../platform/errors.ts";
 import { timeOfUuidV7 } from "../platform/random.ts";
 import type { Engine } from "../storage/engine.ts";
-import { addWaiter, type PendingRecords } from "./pending.ts";
+import type { PendingRecords } from "./pending.ts";
 import type { Waiter, WriteRequest } from "./write.ts";
 
 /** Clients that a record drops which is not committed yet. */
@@ -28,7 +28,7 @@ export function answerRetry(
   const { clientId, sequence } = request;
   const record = pending.ofWrite(clientId, sequence);
   if (record !== undefined) {
-    addWaiter(record, waiter);
+    pending.join(record, waiter);
     return true;
   }
   const sessions = engine.sessions(slot);

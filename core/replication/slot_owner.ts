@@ -7,10 +7,11 @@ import { chooseForgotten, epochRecord, forgetRecord, noteRecord } from "./bookke
 import { Deferrals } from "./deferrals.ts";
 import type { Follower } from "./follower.ts";
 import { InSyncSet } from "./in_sync_set.ts";
-import { addWaiter, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
+import { newPending, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
 import type { Promises } from "./promises.ts";
 import type { RecentRecords } from "./recent_records.ts";
 import { answerRetry, type Forgetting } from "./retries.ts";
+import type { Uncommitted } from "./uncommitted.ts";
 import { Outcome, type Waiter, type WriteRequest } from "./write.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -24,6 +25,7 @@ export interface OwnerParts {
   readonly clock: Clock;
   readonly promises: Promises;
   readonly recent: RecentRecords;
+  readonly uncommitted: Uncommitted;
   readonly clientsMax: number;
   readonly minInSync: number;
   /** Told when an owner has begun to serve. */
@@ -51,7 +53,7 @@ export class SlotOwner {
   readonly inSync: InSyncSet;
   readonly #parts: OwnerParts;
   readonly #engine: Engine;
-  readonly #pending = new PendingRecords();
+  readonly #pending: PendingRecords;
   readonly #deferrals: Deferrals;
   #state: OwnerState = "starting";
   #why = "the slot has just been given to this node";
@@ -66,6 +68,7 @@ export class SlotOwner {
   constructor(parts: OwnerParts, readonly slot: number, readonly epoch: number, readonly lineage = 0) {
     this.#parts = parts;
     this.#engine = parts.engine;
+    this.#pending = new PendingRecords(parts.uncommitted);
     this.#deferrals = new Deferrals(parts.clock);
     this.inSync = new InSyncSet(parts.self);
   }
@@ -173,6 +176,9 @@ export class SlotOwner {
       if (again === undefined || !this.defer(again)) waiter.failed(refusal);
       return;
     }
+    const { uncommitted } = this.#parts;
+    // To wait here would only hold more.
+    if (uncommitted.full) return waiter.failed(this.#notNow(uncommitted.why));
     if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
     const before = this.#pending.last(request.key);
     const version = before === undefined
@@ -188,7 +194,7 @@ export class SlotOwner {
     } else if (before === undefined) {
       waiter.done(outcome, version, this.epoch);
     } else {
-      addWaiter(before, {
+      this.#pending.join(before, {
         done: () => waiter.done(outcome, version, this.epoch),
         failed: (error) => waiter.failed(error),
       });
@@ -303,7 +309,7 @@ export class SlotOwner {
   #append(request: WriteRequest, outcome: Outcome, waiter: Waiter): void {
     const { key, hash, value, kind } = request;
     const put = kind === "put";
-    this.#appendOrFail(request.clientId, waiter, (lsn) => {
+    this.#appendOrFail(request, waiter, (lsn) => {
       const { clientId, sequence, lowestUnfinished } = request;
       this.#engine.append({
         kind: put ? RecordKind.Put : RecordKind.Delete,
@@ -318,7 +324,7 @@ export class SlotOwner {
         lowestUnfinished,
         outcome,
       });
-      return { lsn, key, exists: put, outcome, version: lsn, clientId, sequence, waiter, others: undefined };
+      return newPending(lsn, key, put, outcome, lsn, request, waiter);
     });
   }
 
@@ -327,17 +333,20 @@ export class SlotOwner {
    * find this answer instead of being executed after it was given.
    */
   #appendNote(request: WriteRequest, outcome: Outcome, version: number, waiter: Waiter): void {
-    const { clientId, sequence } = request;
-    this.#appendOrFail(clientId, waiter, (lsn) => {
+    this.#appendOrFail(request, waiter, (lsn) => {
       this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request));
-      return { lsn, key: "", exists: false, outcome, version, clientId, sequence, waiter, others: undefined };
+      return newPending(lsn, "", false, outcome, version, request, waiter);
     });
   }
 
-  #appendOrFail(clientId: string, waiter: Waiter, append: (lsn: number) => PendingRecord): void {
+  #appendOrFail(
+    { clientId, value }: WriteRequest,
+    waiter: Waiter,
+    append: (lsn: number) => PendingRecord,
+  ): void {
     try {
       this.#forgetSomeClients(clientId);
-      this.#pending.add(append(this.#engine.slot(this.slot).lastLsn + 1));
+      this.#pending.add(append(this.#engine.slot(this.slot).lastLsn + 1), value.length);
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
       waiter.failed(error);

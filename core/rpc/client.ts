@@ -75,7 +75,7 @@ class ClientStream<Q, A> implements Outgoing<Q> {
     this.#call = channel.stream(method.path, (status) => this.#onStatus(status));
     this.#call.on("data", (bytes: Buffer) => this.#onMessage(bytes));
     this.#call.on("end", () => this.#closeIfOver());
-    this.#call.on("drain", () => this.replies.drained?.());
+    this.#call.on("drain", () => this.#guard(() => this.replies.drained?.()));
     this.#call.on("metadata", () => this.#cancelOpenTimer());
     this.#call.on("error", () => {}); // told by the status
     this.#cancelOpenTimer = this.#settings.clock.after(this.#settings.openTimeoutMs, () => {
@@ -119,9 +119,13 @@ class ClientStream<Q, A> implements Outgoing<Q> {
   }
 
   #onMessage(bytes: Buffer): void {
+    this.#guard(() => this.replies.message(this.method.decodeReply(asBytes(bytes))));
+  }
+
+  #guard(step: () => void): void {
     if (!this.#open || this.#reason !== undefined) return;
     try {
-      this.replies.message(this.method.decodeReply(asBytes(bytes)));
+      step();
     } catch (error) {
       this.#breakOff(unreadable(this.method.path, this.channel.address, error));
     }

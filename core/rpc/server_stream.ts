@@ -1,6 +1,6 @@
 import { Metadata, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
 import { KvError, UnreachableError } from "../platform/errors.ts";
-import type { Incoming, Method, Outgoing, StreamHandler } from "../platform/ports.ts";
+import type { Incoming, Method, Replies, StreamHandler } from "../platform/ports.ts";
 import { asKvError, errorToStatus } from "./errors.ts";
 import { asBytes, encodeMessage, type Settings } from "./options.ts";
 
@@ -8,7 +8,7 @@ import { asBytes, encodeMessage, type Settings } from "./options.ts";
 export type StreamCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
 /** One stream at the end that answers. Open until `closed` of the handler was called. */
-export class ServerStream<Q, A> implements Outgoing<A> {
+export class ServerStream<Q, A> implements Replies<A> {
   #incoming: Incoming<Q> | undefined;
   #open = true;
   #ended = false;
@@ -24,7 +24,9 @@ export class ServerStream<Q, A> implements Outgoing<A> {
 
   start(handler: StreamHandler<Q, A>): void {
     const { call } = this;
-    call.on("drain", () => this.#incoming?.drained?.());
+    call.on("drain", () => {
+      if (this.#open) this.#guard(() => this.#incoming?.drained?.());
+    });
     call.on("cancelled", () => {
       const gone = `${this.method.path}: the client ${call.getPeer()} went away`;
       this.#close(this.#ended ? undefined : new UnreachableError(gone));
@@ -42,10 +44,23 @@ export class ServerStream<Q, A> implements Outgoing<A> {
     }
   }
 
+  /** One that cannot be sent breaks the stream off: the other side would wait for it in vain. */
   send(message: A): boolean {
     if (!this.#open || this.#ended) return false;
     const { encodeReply, path } = this.method;
-    return this.call.write(encodeMessage(encodeReply, message, path, this.settings.messageBytesMax));
+    let more = false;
+    this.#guard(() => {
+      more = this.call.write(encodeMessage(encodeReply, message, path, this.settings.messageBytesMax));
+    });
+    return more;
+  }
+
+  pause(): void {
+    if (!("request" in this.call)) this.call.pause();
+  }
+
+  resume(): void {
+    if (!("request" in this.call)) this.call.resume();
   }
 
   end(): void {

@@ -43,6 +43,11 @@ export class DataFiles {
     return this.#byId[id]!;
   }
 
+  /** Whether it has not been compacted away. */
+  isInUse(file: DataFile): boolean {
+    return this.#byId[file.id] === file;
+  }
+
   shardOf(hash: number): Shard {
     return this.shards[fileIndex(hash, this.levels)]!;
   }

@@ -279,7 +279,7 @@ export class Engine {
     return sessionsToBytes(this.#intact(slot).sessions);
   }
 
-  /** The committed entries, in no order; to be taken without a pause, or the state changes under way. */
+  /** The committed entries as they are now, in no order; throws `unavailable` when one that was replaced is gone. */
   entries(slot: number, keysOnly = false): Generator<Entry> {
     return this.recovered.state.entries(this.#intact(slot), keysOnly);
   }

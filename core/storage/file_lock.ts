@@ -1,12 +1,16 @@
 /**
  * A read-write lock with a synchronous fast path: the `try` calls take it at once or not at all, the others call back
- * when it is taken, in the order asked (a waiting writer holds later readers up, so nobody starves).
+ * when it is taken, in the order asked (a waiting writer holds later readers up, so nobody starves). Who throws from
+ * that call has to release the lock all the same; the others get their turn before the first such error goes on.
  */
 export class FileLock {
   /** readers > 0 => !writing; writing or readers > 0 or queue is empty. */
   #readers = 0;
   #writing = false;
+  /** Those before `#head` have had their turn; empty when nobody waits. */
   #queue: { readonly write: boolean; readonly taken: () => void }[] = [];
+  #head = 0;
+  #waking = false;
 
   tryRead(): boolean {
     if (this.#writing || this.#queue.length > 0) return false;
@@ -54,14 +58,32 @@ export class FileLock {
     }
   }
 
+  /** A waiter may release within its call: the loop that is under way goes on then, however many wait. */
   #wake(): void {
-    while (this.#queue.length > 0 && !this.#writing) {
-      const next = this.#queue[0]!;
-      if (next.write && this.#readers > 0) return;
-      this.#queue.shift();
-      if (next.write) this.#writing = true;
-      else this.#readers++;
-      next.taken();
+    if (this.#waking) return;
+    this.#waking = true;
+    const errors: unknown[] = [];
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      try {
+        next();
+      } catch (error) {
+        errors.push(error);
+      }
     }
+    this.#waking = false;
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** Takes the lock for the one who is next, if it can be had. */
+  #take(): (() => void) | undefined {
+    const next = this.#queue[this.#head];
+    if (next === undefined || this.#writing || (next.write && this.#readers > 0)) return undefined;
+    if (++this.#head === this.#queue.length || this.#head > 4096) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    if (next.write) this.#writing = true;
+    else this.#readers++;
+    return next.taken;
   }
 }

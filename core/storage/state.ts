@@ -144,13 +144,48 @@ export class CommittedState {
     for (const row of slot.index.rows()) yield this.places.key(row);
   }
 
-  /** The slot's entries; the state must not change in between. */
-  *entries(slot: SlotState, keysOnly: boolean): Generator<Entry> {
-    for (const row of slot.index.rows()) {
-      const key = this.places.key(row);
-      const value = keysOnly ? NOTHING : this.#valueAt(slot, key, row);
-      yield { key, value, version: this.places.version(row) };
+  /**
+   * The slot's entries as they are now, however long it takes to take them: files only grow, so what an entry was
+   * stays where it was until its file has been compacted. One that is gone by then throws `unavailable`.
+   */
+  entries(slot: SlotState, keysOnly: boolean): Generator<Entry> {
+    const { places, files } = this;
+    const placed = Array.from(slot.index.rows(), (row): Placed => ({
+      key: places.key(row),
+      version: places.version(row),
+      file: files.byId(places.file(row)),
+      offset: places.offset(row),
+      valueBytes: places.valueBytes(row),
+      checksum: places.checksum(row),
+    }));
+    return this.#read(slot, placed, keysOnly);
+  }
+
+  *#read(slot: SlotState, placed: readonly Placed[], keysOnly: boolean): Generator<Entry> {
+    for (const each of placed) {
+      const { key, version } = each;
+      if (keysOnly) {
+        yield { key, value: NOTHING, version };
+        continue;
+      }
+      const row = this.rowOf(slot, key);
+      const isCurrent = row >= 0 && this.places.version(row) === version;
+      yield {
+        key,
+        value: isCurrent ? this.#valueAt(slot, key, row) : this.#formerValue(slot, each),
+        version,
+      };
     }
+  }
+
+  /** Of an entry that has been superseded. */
+  #formerValue({ slot }: SlotState, { key, file, offset, valueBytes, checksum }: Placed): Uint8Array {
+    const { files } = this;
+    if (files.isInUse(file)) {
+      const record = file.readAside(offset, dataRecordBytes(key.length, valueBytes));
+      if (dataChecksum(record) === checksum) return record.subarray(DATA_HEAD_BYTES + key.length);
+    }
+    throw new KvError("unavailable", `slot ${slot} has changed while it was read; read it again`, { slot });
   }
 
   /** Points the index to a put. Of one key they come in the order in which they were made, also from the files. */

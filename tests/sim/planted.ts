@@ -308,7 +308,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a pending retry answered at once",
     file: "core/replication/retries.ts",
-    find: "    addWaiter(record, waiter);",
+    find: "    pending.join(record, waiter);",
     replace: "    waiter.done(record.outcome, record.version, 0);",
     why: "the first sending is not committed, and may never be",
   },

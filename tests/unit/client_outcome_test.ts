@@ -21,6 +21,7 @@ const WRITES: readonly Story[] = [
   { actions: [CREATED], ends: "created", retries: [false] },
   { actions: ["unavailable", CREATED], ends: "created", retries: [false, false] },
   { actions: ["wrong-owner", CREATED], ends: "created", retries: [false, false] },
+  { actions: ["damaged", CREATED], ends: "created", retries: [false, false] },
   { actions: ["break", CREATED], ends: "created", retries: [false, true] },
   { actions: ["break", "unavailable", CREATED], ends: "created", retries: [false, true, true] },
   { actions: ["outcome-unknown", CREATED], ends: "created", retries: [false, true] },
@@ -45,6 +46,7 @@ const WRITES: readonly Story[] = [
   { actions: ["break", "unavailable"], ends: "outcome-unknown" },
   { actions: ["break", "wrong-owner"], ends: "outcome-unknown" },
   { actions: ["break", "disk-full"], ends: "outcome-unknown", sendings: 2 },
+  { actions: ["break", "damaged"], ends: "outcome-unknown", retries: [false, true, true] },
   { actions: ["break", "invalid"], ends: "outcome-unknown", sendings: 2 },
   { actions: ["break", "refused"], ends: "outcome-unknown", sendings: 2 },
   { actions: ["break", "client-forgotten"], ends: "outcome-unknown", sendings: 2 },
@@ -58,6 +60,7 @@ const GETS: readonly Story[] = [
   { actions: ["outcome-unknown", { found: true, version: 1 }], ends: "found" },
   { actions: ["silence"], ends: "unavailable" },
   { actions: ["break"], ends: "unavailable" },
+  { actions: ["damaged", { found: true, version: 1 }], ends: "found" },
   { actions: ["damaged"], ends: "damaged" },
   { actions: ["internal"], ends: "internal" },
 ];
@@ -115,6 +118,16 @@ Deno.test("a write that was sent before the node died may have taken effect", as
   assertEquals(error.code, "outcome-unknown");
   assertStringIncludes(error.message, "the put may have taken effect, or still may");
   assertEquals(error.fields.slot, slotOf(KEY_A));
+});
+
+Deno.test("operations that meet a damaged copy go to the owner that takes over", async () => {
+  const { world, nodes: [a, b], masters, client } = await cluster();
+  a.script = () => "damaged";
+  const put = client.put(KEY_A, "1");
+  const get = client.get(KEY_A);
+  await world.runUntil(() => a.operations.length > 2);
+  for (const each of [...masters, b]) each.offer(ringOf(2, [a.node, b.node], () => b.node));
+  assertEquals([(await world.run(put)).outcome, (await world.run(get))?.version], ["created", 1]);
 });
 
 Deno.test("an operation waits for its node to come back", async () => {

@@ -4,6 +4,7 @@ import { Follower } from "../../core/replication/follower.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
+import { Uncommitted } from "../../core/replication/uncommitted.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { nextGroup, openOn, put, seeded, TestClock } from "./storage_world.ts";
 
@@ -16,7 +17,11 @@ Deno.test("followed slot: who lacks only what is in memory gets that, though its
   const engine = await openOn(new SimDisk(clock, seeded(7)));
   const recent = new RecentRecords(1 << 20);
   const parts = { self: SELF, engine, clock, clientsMax: 1, minInSync: 1, promises: new Promises(clock, []) };
-  const owner = new SlotOwner({ ...parts, recent, began: () => {} }, SLOT, 1);
+  const owner = new SlotOwner(
+    { ...parts, recent, uncommitted: new Uncommitted(1 << 20), began: () => {} },
+    SLOT,
+    1,
+  );
   const entry = { owner: SELF, epoch: 1, isrSeq: 1, isr: [SELF], lineage: 0 };
   owner.adopt(entry, []);
   await nextGroup(engine);

@@ -183,3 +183,23 @@ Deno.test("master: one that reaches no node while the coordinator hears it makes
   assert(tookMs > 3000 && tookMs < 6000, `${tookMs} ms`);
   assertEquals(owners(world), ["a"]);
 });
+
+Deno.test("master: while the coordinator is out nobody is kept waiting, neither owners nor operators", async () => {
+  const world = await running(11, "s");
+  const [a, s] = [world.program("a"), world.program("s")];
+  const rebalance = () =>
+    world.wait(a.world.transport.call(world.ring!.writer, admin.rebalance, { undo: false }, 30_000));
+  const propose = () => world.wait(a.propose(ProposalKind.REMOVE, s.ref, ALL));
+  world.ensemble.outage(true);
+  for (let i = 0; i < 3; i++) {
+    for (const ask of [rebalance, propose]) {
+      const error = await assertRejects(ask, KvError, "the ring could not be written");
+      assertEquals(error.code, "unavailable");
+    }
+  }
+  world.ensemble.outage(false);
+  await world.until("the master is back", () => world.masters[0]!.program!.active);
+  await world.runMs(3000);
+  const before = world.ring!.version;
+  assertEquals((await propose()).version, before + 1);
+});

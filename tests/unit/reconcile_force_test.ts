@@ -1,10 +1,15 @@
 /** An owner forced on slots by an operator: when it is refused, and what the ring becomes. */
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { forced, forceRefusal, toAskForForce } from "../../core/cluster/decide/force.ts";
+import { force as carryOut } from "../../core/cluster/forcing.ts";
+import { KvError, UnreachableError } from "../../core/platform/errors.ts";
+import type { Transport } from "../../core/platform/ports.ts";
 import { ringFromJson, ringToJson } from "../../core/ring/document.ts";
 import { FORCED_MAX } from "../../core/ring/ring.ts";
 import type { ForceOwnerRequest } from "../../proto/gen/kv/v1/admin.ts";
+import type { GiveUpRequest } from "../../proto/gen/kv/v1/cluster.ts";
+import { TestClock } from "./storage_world.ts";
 import { cluster, slotsOf, type World } from "./reconcile_world.ts";
 
 /** Data nodes a and b without copies, and a standby that has none of b's slots. */
@@ -111,4 +116,33 @@ Deno.test("force: of what was forced, the newest are remembered", () => {
   for (let i = 0; i < FORCED_MAX + 3; i++) force(world, wish(world, "a", 7));
   assertEquals(world.ring.forced?.length, FORCED_MAX);
   assertEquals(world.ring.forced?.at(-1)?.ringVersion, world.ring.version);
+});
+
+Deno.test("force: nobody gives up before all who own some of the slots answer", async () => {
+  const world = cluster(["a", "b"]);
+  world.start("s", "standby");
+  world.settle();
+  const slots = [slotsOf(world, "a")[0]!, slotsOf(world, "b")[0]!];
+  for (const id of ["a", "b"]) slots.forEach((slot) => world.living.get(id)!.unusable.add(slot));
+  const silent = new Set(["b:1"]);
+  const givenUp: number[] = [];
+  const call = (to: string, _: unknown, { slots }: GiveUpRequest) => {
+    if (silent.has(to)) return Promise.reject(new UnreachableError("no answer"));
+    givenUp.push(...slots);
+    return Promise.resolve({});
+  };
+  const transport = { call } as unknown as Transport;
+  const parts = { clock: new TestClock(), transport, ask: () => Promise.resolve(world.answers) };
+  const request = { ...wish(world, "s", ...slots), acceptEmpty: true, ownerIsDead: false };
+  await assertRejects(
+    () => carryOut(world.view, request, parts),
+    KvError,
+    "node b:1 (id b), has not confirmed",
+  );
+  assertEquals(givenUp, []);
+  await carryOut(world.view, { ...request, ownerIsDead: true }, parts);
+  assertEquals(givenUp, [slots[0]]);
+  silent.clear();
+  const { slots: changed } = await carryOut(world.view, request, parts);
+  assertEquals([givenUp.slice(1), changed?.[slots[1]!]?.owner?.id], [slots, "s"]);
 });

@@ -5,6 +5,7 @@ import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { type OwnedWish, Rounds } from "../../core/replication/rounds.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
+import { Uncommitted } from "../../core/replication/uncommitted.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { openOn, seeded, TestClock } from "./storage_world.ts";
 
@@ -16,6 +17,7 @@ async function world() {
     ...{ self, engine, clock, clientsMax: 10, minInSync: 1, began: () => {} },
     promises: new Promises(clock, [0, 0, 0]),
     recent: new RecentRecords(1000),
+    uncommitted: new Uncommitted(1 << 20),
   };
   const wish = (slot: number, kind: ProposalKind, reason?: string): OwnedWish => {
     const follower = new Follower({ id: "follower", incarnation: 1 }, clock.monotonicMs());

@@ -20,6 +20,12 @@ export interface Noticed {
   drained: number;
   /** Called when `Get` of "wait" has come; it answers once that has been awaited. */
   waiting?: () => Promise<void>;
+  /** Called instead of sending more pages. */
+  whenDrained?: (replies: Outgoing<DumpPage>) => void;
+  /** Resolves when `Operate` has paused. */
+  readonly paused: PromiseWithResolvers<void>;
+  /** Has it go on. */
+  resume: () => void;
 }
 
 /** A key that says how the call is to go. */
@@ -53,7 +59,8 @@ function pump(replies: Outgoing<DumpPage>, count: number): () => void {
 
 /**
  * `Get` answers with the key, fails as the key says, or never answers; `Operate` answers each batch with its number, and
- * breaks off at number 99; `Dump` sends one page for each of the slots asked for.
+ * pauses
+ * at number 98, breaks off at number 99; `Dump` sends one page for each of the slots asked for.
  */
 export function bindFixture(services: Services, noticed: Noticed): void {
   services.unary(kv.get, async ({ key }) => {
@@ -68,6 +75,11 @@ export function bindFixture(services: Services, noticed: Noticed): void {
   });
   services.stream(kv.operate, (replies) => ({
     message({ lowestUnfinished }) {
+      if (lowestUnfinished === 98) {
+        replies.pause();
+        noticed.resume = () => replies.resume();
+        noticed.paused.resolve();
+      }
       if (lowestUnfinished === 99) throw new KvError("refused", "no more", { slot: 1 });
       replies.send(reply(lowestUnfinished));
     },
@@ -83,11 +95,16 @@ export function bindFixture(services: Services, noticed: Noticed): void {
       },
       drained() {
         noticed.drained++;
-        more();
+        if (noticed.whenDrained !== undefined) noticed.whenDrained(replies);
+        else more();
       },
       closed: (error) => void noticed.closed.push(error),
     };
   });
+}
+
+function newNoticed(): Noticed {
+  return { closed: [], drained: 0, paused: Promise.withResolvers(), resume: () => {} };
 }
 
 /** A listening fixture and a client for it; both are closed at the end of the test. */
@@ -99,7 +116,7 @@ export async function withServer(
 ): Promise<void> {
   const logged: string[] = [];
   const log: Log = (level, message) => void logged.push(`${level} ${message}`);
-  const noticed: Noticed = { closed: [], drained: 0 };
+  const noticed = newNoticed();
   const client = newTransport(options);
   const server = await newTransport({ log }).listen(
     "127.0.0.1:0",
@@ -114,6 +131,6 @@ export async function withServer(
 }
 
 if (import.meta.main) {
-  const bind = (services: Services) => bindFixture(services, { closed: [], drained: 0 });
+  const bind = (services: Services) => bindFixture(services, newNoticed());
   console.log((await newTransport().listen("127.0.0.1:0", bind)).address);
 }

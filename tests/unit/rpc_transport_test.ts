@@ -4,7 +4,7 @@ import { systemClock } from "../../core/platform/clock.ts";
 import { KvError, UnreachableError } from "../../core/platform/errors.ts";
 import type { Address, Method, Outgoing, Transport } from "../../core/platform/ports.ts";
 import { kv } from "../../core/rpc/methods.ts";
-import { batch, bindFixture, key, newTransport, withServer } from "./rpc_fixture.ts";
+import { batch, bindFixture, key, newTransport, page, withServer } from "./rpc_fixture.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -139,6 +139,54 @@ Deno.test("transport: a message that is too large fails alone", () =>
     stream.end();
     assertEquals(await closed, undefined);
     assertEquals(messages.length, 1);
+  }));
+
+Deno.test("transport: a reply that is too large breaks its stream, whoever sends it, and nothing else", () =>
+  withServer(async ({ address, client, noticed }) => {
+    noticed.whenDrained = (replies) => replies.send(page(5 * 1024 * 1024));
+    const { stream, closed } = open(client, address, kv.dump);
+    stream.send({ slots: Array.from({ length: 200 }, (_, slot) => slot), keysOnly: false });
+    const error = await closed;
+    assert(error instanceof KvError);
+    assertEquals(error.code, "too-large");
+    assertEquals((await client.call(address, kv.get, key("a"), TIMEOUT_MS)).found, true);
+  }));
+
+Deno.test("transport: an error when there is room again breaks the stream, at either end", () =>
+  withServer(async ({ address, client, noticed }) => {
+    noticed.whenDrained = () => {
+      throw new KvError("refused", "no more");
+    };
+    const dump = open(client, address, kv.dump);
+    dump.stream.send({ slots: Array.from({ length: 200 }, (_, slot) => slot), keysOnly: false });
+    assertEquals((await dump.closed)?.message, "no more");
+    const closed = Promise.withResolvers<Error | undefined>();
+    const stream = client.stream(address, kv.operate, {
+      message() {},
+      drained() {
+        throw new Error("a bug");
+      },
+      closed: closed.resolve,
+    });
+    while (stream.send(batch(1)));
+    assertStringIncludes((await closed.promise)?.message ?? "", "a bug");
+  }));
+
+Deno.test("transport: who pauses is sent no more, and then all in order", () =>
+  withServer(async ({ address, client, noticed }) => {
+    const { stream, messages, drained, closed } = open(client, address, kv.operate);
+    stream.send(batch(98));
+    const large = { ...batch(1), clientId: new Uint8Array(1024 * 1024) };
+    let sent = 1;
+    while (stream.send(large)) sent++;
+    await noticed.paused.promise;
+    // Answers to calls pass it.
+    await client.call(address, kv.get, key("a"), TIMEOUT_MS);
+    assertEquals([messages.length, drained.length], [1, 0]);
+    noticed.resume();
+    stream.end();
+    assertEquals(await closed, undefined);
+    assertEquals(messages.length, sent + 1);
   }));
 
 Deno.test("transport: a message too large for the receiver is refused clearly", () =>

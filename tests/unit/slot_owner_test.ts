@@ -1,8 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { bytesFromBinary } from "../../core/platform/binary.ts";
+import { KvError } from "../../core/platform/errors.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
+import { Uncommitted } from "../../core/replication/uncommitted.ts";
 import { Outcome, type Waiter, type WriteRequest } from "../../core/replication/write.ts";
 import { fnv1a32Binary } from "../../core/ring/hash.ts";
 import { SimDisk } from "../sim/world/disk.ts";
@@ -11,18 +13,16 @@ import { nextGroup, openOn, seeded, TestClock } from "./storage_world.ts";
 const SLOT = 1;
 const CLIENT = "0123456789abcdef";
 
-async function newOwner(clientsMax = 10, minInSync = 1) {
+async function newOwner(clientsMax = 10, minInSync = 1, bytesMax = 1 << 20) {
   const clock = new TestClock();
   const disk = new SimDisk(clock, seeded(5));
   const engine = await openOn(disk);
   const promises = new Promises(clock, [0, 0, 0]);
   const recent = new RecentRecords(1000);
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
-  const owner = new SlotOwner(
-    { self, engine, clock, promises, recent, clientsMax, minInSync, began: () => {} },
-    SLOT,
-    1,
-  );
+  const uncommitted = new Uncommitted(bytesMax);
+  const parts = { self, engine, clock, promises, recent, uncommitted, clientsMax, minInSync };
+  const owner = new SlotOwner({ ...parts, began: () => {} }, SLOT, 1);
   engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
@@ -190,5 +190,51 @@ Deno.test("slot owner: a client that is being forgotten is refused before that i
     `${Outcome.Created}`,
     "outcome-unknown",
   ]);
+  await engine.close();
+});
+
+Deno.test("slot owner: what is refused because the copy is damaged was not appended, and a read tells nothing", async () => {
+  const { engine, owner } = await newOwner();
+  const answers: string[] = [];
+  const before = engine.slot(SLOT).lastLsn;
+  engine.distrust(SLOT, "unlike the others");
+  for (const fields of [{}, { kind: "delete" }, { retry: true }, { condition: { absent: true } }] as const) {
+    assertThrows(() => owner.write(put(1, fields), collect(answers)), KvError, "damaged");
+  }
+  assertThrows(() => owner.read("k", fnv1a32Binary("k")), KvError, "damaged");
+  assertEquals([answers, engine.slot(SLOT).lastLsn], [[], before]);
+  await engine.close();
+});
+
+Deno.test("slot owner: while too much waits for its commit, writes are refused before they are appended", async () => {
+  const { engine, owner } = await newOwner(10, 1, 10_000);
+  const answers: string[] = [];
+  const errors: KvError[] = [];
+  const refused = { done: () => {}, failed: (error: KvError) => void errors.push(error) };
+  for (let i = 1; i <= 3; i++) owner.write(put(i, { value: new Uint8Array(3000) }), collect(answers));
+  const { lastLsn } = engine.slot(SLOT);
+  owner.write(put(5), refused);
+  owner.write(put(1, { retry: true }), refused);
+  owner.write(
+    put(6, { condition: { absent: true } }),
+    refused,
+    () => errors.push(new KvError("internal", "deferred")),
+  );
+  assertEquals(errors.map(({ code }) => code), ["unavailable", "unavailable", "unavailable"]);
+  assertEquals(
+    errors[0]!.message.includes("10000 bytes of writes (pendingBytesMax) wait"),
+    true,
+  );
+  assertEquals([answers, engine.slot(SLOT).lastLsn], [[], lastLsn]);
+  await nextGroup(engine);
+  assertEquals(answers.length, 3);
+  // Who waits for what is under way counts, too.
+  answers.length = 0;
+  for (let i = 0; i < 100; i++) owner.write(put(6, { retry: true }), collect(answers));
+  assertEquals(new Set(answers), new Set(["unavailable"]));
+  await nextGroup(engine);
+  owner.write(put(7), collect(answers));
+  await nextGroup(engine);
+  assertEquals(answers.at(-1), `${Outcome.Updated} 6`);
   await engine.close();
 });

@@ -4,6 +4,7 @@ import { Follower } from "../../core/replication/follower.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
+import { Uncommitted } from "../../core/replication/uncommitted.ts";
 import { SnapshotSender } from "../../core/replication/snapshot_sender.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { openOn, put, seeded, TestClock, written } from "./storage_world.ts";
@@ -23,7 +24,13 @@ async function sending(bytesPerSecond: number, values = 10) {
     done: () => seen.done++,
   });
   for (const slot of [1, 2]) {
-    const own = { ...parts, promises, recent: new RecentRecords(1), began: () => {} };
+    const own = {
+      ...parts,
+      promises,
+      recent: new RecentRecords(1),
+      uncommitted: new Uncommitted(1),
+      began: () => {},
+    };
     const owner = new SlotOwner(own, slot, 1);
     sender.add(new FollowedSlot(owner, new Follower({ id: "b", incarnation: 1 }, 0), engine), 0);
   }

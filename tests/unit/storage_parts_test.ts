@@ -51,6 +51,44 @@ Deno.test("file lock: work under the lock releases it when it throws", async () 
   assert(lock.tryWrite());
 });
 
+for (const kind of ["reads", "writes", "mixed"]) {
+  Deno.test(`file lock: 100,000 waiters are woken one after the other: ${kind}`, () => {
+    const lock = new FileLock();
+    let woken = 0;
+    assert(lock.tryWrite());
+    for (let i = 0; i < 100_000; i++) {
+      const writes = kind === "writes" || (kind === "mixed" && i % 3 === 0);
+      const taken = () => {
+        assertEquals(woken++, i);
+        if (writes) lock.releaseWrite();
+        else lock.releaseRead();
+      };
+      if (writes) lock.write(taken);
+      else lock.read(taken);
+    }
+    lock.releaseWrite();
+    assertEquals(woken, 100_000);
+    assert(lock.tryWrite());
+  });
+}
+
+Deno.test("file lock: a waiter that throws keeps neither the others nor the lock", () => {
+  const lock = new FileLock();
+  let woken = 0;
+  const taken = (release: () => void) => () => {
+    woken++;
+    release();
+    throw new Error(`waiter ${woken}`);
+  };
+  assert(lock.tryWrite());
+  lock.read(taken(() => lock.releaseRead()));
+  lock.write(taken(() => lock.releaseWrite()));
+  lock.read(taken(() => lock.releaseRead()));
+  assertThrows(() => lock.releaseWrite(), Error, "waiter 1");
+  assertEquals(woken, 3);
+  assert(lock.tryWrite());
+});
+
 const SALT = 12345;
 
 function segmentWith(value: Uint8Array, position: number): Uint8Array {

@@ -22,8 +22,17 @@ class End {
   readonly inFlight: (() => void)[] = [];
   lastArrivalMs = 0;
   drainPending = false;
+  /** It wants no messages now; those that come are held. */
+  paused = false;
+  readonly held: (() => void)[] = [];
 
   constructor(readonly process: SimProcess) {}
+
+  /** What came in order is taken in order. */
+  take(arrived: () => void): void {
+    if (this.paused || this.held.length > 0) this.held.push(arrived);
+    else arrived();
+  }
 }
 
 /**
@@ -103,6 +112,15 @@ export class SimStream implements Link {
     if (from.waiting.length > 0) this.network.count("message held by partition");
   }
 
+  /** Holds what comes to this end from now on, or lets it go on. */
+  pause(end: End, paused: boolean): void {
+    end.paused = paused;
+    if (paused) return this.network.count("receiver paused");
+    this.network.scheduler.after(0, () => {
+      while (!end.paused && !end.closed && end.held.length > 0) end.held.shift()!();
+    }, end.process);
+  }
+
   /** The last call to this end's receiver. */
   close(end: End, error: Error | undefined): void {
     if (end.closed) return;
@@ -150,7 +168,7 @@ export class SimStream implements Link {
     if (this.#broken) return true;
     const network = this.network;
     const to = this.#other(from);
-    const arrive = () => this.#receive(to, bytes);
+    const arrive = () => to.take(() => this.#receive(to, bytes));
     if (network.random.chance(network.settings.reset)) {
       network.count("stream reset");
       this.reset(new UnreachableError("connection reset"), from === this.client ? arrive : undefined);

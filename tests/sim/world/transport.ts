@@ -41,10 +41,12 @@ function accept<Q, A>(
   handler: StreamHandler<Q, A>,
 ): void {
   const { client, server } = stream;
-  const replies = stream.outgoing<A>(server, method.encodeReply, () => {
+  const outgoing = stream.outgoing<A>(server, method.encodeReply, () => {
     stream.close(client, undefined);
     stream.transmit(client, () => stream.close(server, undefined));
   }, false);
+  const pause = (paused: boolean) => stream.pause(server, paused);
+  const replies = { ...outgoing, pause: () => pause(true), resume: () => pause(false) };
   try {
     stream.attach(server, handler(replies, peer), method.decodeRequest);
   } catch (error) {
@@ -141,7 +143,7 @@ export class SimTransport implements Transport {
       stream.transmit(stream.server, () => stream.close(client, error));
       stream.close(stream.server, error);
     });
-    const ended = () => stream.server.incoming?.ended();
+    const ended = () => stream.server.take(() => stream.server.incoming?.ended());
     return stream.outgoing<Q>(client, method.encodeRequest, ended, !method.requestStream);
   }
 

@@ -1,0 +1,33 @@
+/** What a record, or somebody more who waits for it, takes in memory besides key and value, about. */
+const OVERHEAD_BYTES = 512;
+
+/**
+ * What the owners of a node hold in memory of writes that are not committed yet. Bounded for the node as a whole: its
+ * disk, or that of a copy in sync, may hang for as long as it likes, and clients go on writing.
+ */
+export class Uncommitted {
+  #bytes = 0;
+
+  constructor(readonly bytesMax: number) {}
+
+  /** Nothing more is to be appended. One write, however large, always may when nothing waits. */
+  get full(): boolean {
+    return this.#bytes >= this.bytesMax;
+  }
+
+  /** Why nothing is appended when it is full. */
+  get why(): string {
+    return `${this.bytesMax} bytes of writes (pendingBytesMax) wait to be stored by this node and the copies in sync`;
+  }
+
+  /** Returns what is to be given back. */
+  take(contentBytes: number): number {
+    const bytes = contentBytes + OVERHEAD_BYTES;
+    this.#bytes += bytes;
+    return bytes;
+  }
+
+  giveBack(bytes: number): void {
+    this.#bytes -= bytes;
+  }
+}
