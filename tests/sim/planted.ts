@@ -78,7 +78,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a checkpoint without synced files",
     file: "core/storage/checkpoint.ts",
-    find: "        await file.sync();\n",
+    find: "      await file.sync();\n",
     replace: "",
     why: "the log is released while the files are not on the disk",
   },
