@@ -372,8 +372,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a snapshot without the results of clients",
     file: "core/replication/snapshot_source.ts",
-    find: "engine.clientResults(slot));",
-    replace: "EMPTY);",
+    find: "engine.clientResults(edge.slot);",
+    replace: "EMPTY;",
     why: "a retry at the new owner is executed again",
   },
   {

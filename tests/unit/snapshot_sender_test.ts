@@ -11,16 +11,18 @@ import { openOn, put, seeded, TestClock, written } from "./storage_world.ts";
 /** A sender of two slots with so many values each, of which four make a part. */
 async function sending(bytesPerSecond: number, values = 10) {
   const clock = new TestClock();
-  const engine = await openOn(new SimDisk(clock, seeded(7)), { cacheBytesMax: 1 << 20 });
+  const disk = new SimDisk(clock, seeded(7));
+  const engine = await openOn(disk, { cacheBytesMax: 1 << 20 });
   await written(engine, () => {
     for (const slot of [1, 2]) for (let i = 0; i < values; i++) put(engine, slot, `${i}`, "v".repeat(39_999));
   });
   const parts = { self: { id: "a", incarnation: 1 }, engine, clock, clientsMax: 1, minInSync: 1 };
   const promises = new Promises(clock, []);
-  const seen = { sent: 0, done: 0 };
+  const seen = { sent: 0, done: 0, unreadable: [] as number[] };
   const sender = new SnapshotSender(engine, clock, bytesPerSecond, {
     send: () => seen.sent++,
     done: () => seen.done++,
+    unreadable: ({ slot }) => seen.unreadable.push(slot),
   });
   for (const slot of [1, 2]) {
     const own = { ...parts, promises, recent: new RecentRecords(1), began: () => {} };
@@ -28,7 +30,7 @@ async function sending(bytesPerSecond: number, values = 10) {
     sender.add(new FollowedSlot(owner, new Follower({ id: "b", incarnation: 1 }, 0), engine), 0);
   }
   clock.advance(0);
-  return { clock, engine, sender, seen };
+  return { clock, disk, engine, sender, seen };
 }
 
 Deno.test("snapshot sender: tells what is sent, what is left, and how fast", async () => {
@@ -96,5 +98,21 @@ Deno.test("snapshot sender: while clients write, parts are small, and one is und
   clock.advance(4);
   // The rest of the slot: four values and one.
   assertEquals(sent(), [4, 10]);
+  await engine.close();
+});
+
+Deno.test("snapshot sender: a value that has rotted ends its slot's snapshot, and is damage; other slots go on", async () => {
+  const { clock, disk, engine, sender, seen } = await sending(1e9);
+  const told: number[] = [];
+  engine.onDamage((slot) => told.push(slot));
+  assertEquals(seen.sent, 1);
+  const { places } = engine.recovered.state;
+  for (const row of engine.recovered.slots[1]!.index.rows()) {
+    disk.flip(engine.recovered.files.byId(places.file(row)).path, places.offset(row) + 20_000, 3);
+  }
+  for (let ms = 0; ms < 20; ms++) clock.advance(1);
+  await Promise.resolve();
+  assertEquals([told, seen.unreadable], [[1], [1]]);
+  assertEquals([seen.sent, seen.done, sender.progress], [4, 1, undefined]);
   await engine.close();
 });
