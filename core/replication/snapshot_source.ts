@@ -3,6 +3,8 @@ import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
 
 const EMPTY = new Uint8Array(0);
+/** Results go in records of so much: those of all clients may be more than a message holds. */
+const RESULTS_BYTES = 1 << 20;
 
 /**
  * A snapshot of a slot's committed state, as records, taken while writes go on. Its base is the state as it is now, so
@@ -47,7 +49,12 @@ function* snapshot(
     lowestUnfinished: 0,
     outcome: 0,
   };
-  yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value: results };
+  const value = results.subarray(0, RESULTS_BYTES);
+  yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value };
+  for (let at = RESULTS_BYTES; at < results.length; at += RESULTS_BYTES) {
+    const value = results.subarray(at, at + RESULTS_BYTES);
+    yield { ...bare, kind: RecordKind.SnapshotResults, value };
+  }
   for (const key of keys) {
     const hash = fnv1a32Binary(key);
     const entry = engine.readSince(edge.slot, key, hash, since);
