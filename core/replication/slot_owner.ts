@@ -3,7 +3,7 @@ import type { Clock } from "../platform/ports.ts";
 import type { NodeRef, SlotEntry } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
-import { chooseForgotten, epochRecord, forgetRecord, noteRecord } from "./bookkeeping.ts";
+import { chooseForgotten, epochRecord, forgetRecord, lowestKept, noteRecord } from "./bookkeeping.ts";
 import { Deferrals } from "./deferrals.ts";
 import type { Follower } from "./follower.ts";
 import { InSyncSet } from "./in_sync_set.ts";
@@ -304,7 +304,7 @@ export class SlotOwner {
     const { key, hash, value, kind } = request;
     const put = kind === "put";
     this.#appendOrFail(request.clientId, waiter, (lsn) => {
-      const { clientId, sequence, lowestUnfinished } = request;
+      const { clientId, sequence } = request;
       this.#engine.append({
         kind: put ? RecordKind.Put : RecordKind.Delete,
         slot: this.slot,
@@ -315,7 +315,7 @@ export class SlotOwner {
         value: put ? value : EMPTY,
         clientId,
         sequence,
-        lowestUnfinished,
+        lowestUnfinished: this.#lowestKept(request),
         outcome,
       });
       return { lsn, key, exists: put, outcome, version: lsn, clientId, sequence, waiter, others: undefined };
@@ -329,9 +329,14 @@ export class SlotOwner {
   #appendNote(request: WriteRequest, outcome: Outcome, version: number, waiter: Waiter): void {
     const { clientId, sequence } = request;
     this.#appendOrFail(clientId, waiter, (lsn) => {
-      this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request));
+      const lowest = this.#lowestKept(request);
+      this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request, lowest));
       return { lsn, key: "", exists: false, outcome, version, clientId, sequence, waiter, others: undefined };
     });
+  }
+
+  #lowestKept(request: WriteRequest): number {
+    return lowestKept(this.#engine.sessions(this.slot), request);
   }
 
   #appendOrFail(clientId: string, waiter: Waiter, append: (lsn: number) => PendingRecord): void {
