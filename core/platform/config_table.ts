@@ -164,7 +164,9 @@ export const SETTINGS = {
   }, { default: MIB, min: 0, max: 1024 * GIB, unit: "bytes" }),
   clientsMax: integer({
     ...storage,
-    about: "Clients per slot whose last results are kept, so that a write sent twice takes effect once.",
+    about:
+      "Clients per slot whose last results are kept, so that a write sent twice takes effect once; of each client " +
+      "no more than the latest 4096 to 8192 of a slot.",
   }, { default: 1000, min: 1, max: 1_000_000 }),
 
   pingPeriodMs: integer({

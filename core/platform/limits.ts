@@ -12,6 +12,11 @@ export const KEY_BYTES_MAX = 2 ** 12;
 export const VALUE_BYTES_MAX = 2 ** 21;
 /** Shorter promises would lapse between two heartbeats of a busy node. */
 export const PROMISE_MS_MIN = 100;
+/**
+ * Results of one client that a slot remembers, about; of more the later half stays. A client that has more writes than
+ * this under way in one slot may not learn what became of the earliest, should the owner fail.
+ */
+export const RESULTS_MAX = 8192;
 
 /** Whether `value` is a prime number. By trial division, so for small numbers. */
 export function isPrime(value: number): boolean {

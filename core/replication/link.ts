@@ -23,6 +23,8 @@ const WINDOW_BYTES = 4 << 20;
 const TOLD_EVERY_LSNS = 16;
 const REOPEN_MS = 100;
 const ASK_AGAIN_MS = 100;
+/** A copy that cannot be read does not get better: the slot gets another owner, or is salvaged. */
+const UNREADABLE_MS = 1000;
 
 export interface LinkParts extends HeartbeatsParts {
   readonly self: NodeRef;
@@ -60,6 +62,7 @@ export class Link implements Incoming<ReplicateReply> {
     this.#snapshots = new SnapshotSender(parts.engine, parts.clock, parts.transferBytesPerSecond, {
       send: (followed, records, begin, endLsn) => this.#sendSnapshot(followed, records, begin, endLsn),
       done: (followed, baseLsn) => this.#snapshotSent(followed, baseLsn),
+      unreadable: (followed) => followed.reset(parts.clock.monotonicMs() + UNREADABLE_MS),
     });
     this.#open();
   }

@@ -3,7 +3,7 @@ import type { Clock } from "../platform/ports.ts";
 import type { NodeRef, SlotEntry } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
-import { chooseForgotten, epochRecord, forgetRecord, noteRecord } from "./bookkeeping.ts";
+import { chooseForgotten, epochRecord, forgetRecord, lowestKept, noteRecord } from "./bookkeeping.ts";
 import { Deferrals } from "./deferrals.ts";
 import type { Follower } from "./follower.ts";
 import { InSyncSet } from "./in_sync_set.ts";
@@ -310,7 +310,7 @@ export class SlotOwner {
     const { key, hash, value, kind } = request;
     const put = kind === "put";
     this.#appendOrFail(request, waiter, (lsn) => {
-      const { clientId, sequence, lowestUnfinished } = request;
+      const { clientId, sequence } = request;
       this.#engine.append({
         kind: put ? RecordKind.Put : RecordKind.Delete,
         slot: this.slot,
@@ -321,7 +321,7 @@ export class SlotOwner {
         value: put ? value : EMPTY,
         clientId,
         sequence,
-        lowestUnfinished,
+        lowestUnfinished: this.#lowestKept(request),
         outcome,
       });
       return newPending(lsn, key, put, outcome, lsn, request, waiter);
@@ -334,9 +334,14 @@ export class SlotOwner {
    */
   #appendNote(request: WriteRequest, outcome: Outcome, version: number, waiter: Waiter): void {
     this.#appendOrFail(request, waiter, (lsn) => {
-      this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request));
+      const lowest = this.#lowestKept(request);
+      this.#engine.append(noteRecord(this.slot, this.epoch, lsn, version, outcome, request, lowest));
       return newPending(lsn, "", false, outcome, version, request, waiter);
     });
+  }
+
+  #lowestKept(request: WriteRequest): number {
+    return lowestKept(this.#engine.sessions(this.slot), request);
   }
 
   #appendOrFail(

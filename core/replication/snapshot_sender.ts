@@ -1,3 +1,4 @@
+import { KvError } from "../platform/errors.ts";
 import type { Cancel, Clock } from "../platform/ports.ts";
 import type { Engine } from "../storage/engine.ts";
 import { BatchWriter } from "./batch.ts";
@@ -31,6 +32,8 @@ export interface SnapshotListener {
   send(followed: FollowedSlot, records: Uint8Array, begin: boolean, endLsn: number | undefined): void;
   /** All parts were sent; the log behind `baseLsn` has to follow. */
   done(followed: FollowedSlot, baseLsn: number): void;
+  /** The slot's copy turned out to be damaged, as the engine tells too: the rest of the snapshot does not come. */
+  unreadable(followed: FollowedSlot): void;
 }
 
 interface Part {
@@ -187,8 +190,13 @@ export class SnapshotSender {
     const { followed, source, begun } = current;
     const startMs = this.clock.monotonicMs();
     const pace = this.#pace;
-    const done = this.#makePart(current, pace, startMs + pace.partMs);
+    const made = this.#makePart(current, pace, startMs + pace.partMs);
     const records = this.#writer.take();
+    if (made === "unreadable") {
+      this.#current = undefined;
+      return this.listener.unreadable(followed);
+    }
+    const done = made === "last";
     current.begun = true;
     this.#bytesSent += records.length;
     this.#unacked.push({ startMs, pace, last: done });
@@ -199,16 +207,21 @@ export class SnapshotSender {
     this.listener.done(followed, source.baseLsn);
   }
 
-  /** Returns whether it is the last part of its snapshot. */
-  #makePart(current: Sending, { partBytes }: Pace, untilMs: number): boolean {
-    for (let i = 1; this.#writer.bytes < partBytes; i++) {
-      const next = current.source.records.next();
-      if (next.done) return true;
-      this.#writer.add(next.value);
-      if (next.value.key !== "") current.keys++;
-      if (i % RECORDS_PER_LOOK === 0 && this.clock.monotonicMs() >= untilMs) return false;
+  /** Whether more parts of its snapshot follow, or, as a record that has rotted is met, none can be made. */
+  #makePart(current: Sending, { partBytes }: Pace, untilMs: number): "more" | "last" | "unreadable" {
+    try {
+      for (let i = 1; this.#writer.bytes < partBytes; i++) {
+        const next = current.source.records.next();
+        if (next.done) return "last";
+        this.#writer.add(next.value);
+        if (next.value.key !== "") current.keys++;
+        if (i % RECORDS_PER_LOOK === 0 && this.clock.monotonicMs() >= untilMs) return "more";
+      }
+      return "more";
+    } catch (error) {
+      if (!(error instanceof KvError)) throw error;
+      return "unreadable";
     }
-    return false;
   }
 }
 

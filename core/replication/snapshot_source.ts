@@ -3,21 +3,23 @@ import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
 
 const EMPTY = new Uint8Array(0);
+/** Results go in records of so much: those of all clients may be more than a message holds. */
+const RESULTS_BYTES = 1 << 20;
 
 /**
- * A snapshot of a slot's committed state, as records, taken while writes go on. Its base is the state as it is when
- * the first record is taken; entries may be newer than that, and some may be missing that were deleted since: the log
- * behind the base, which has to follow, brings all to the same state.
+ * A snapshot of a slot's committed state, as records, taken while writes go on. Its base is the state as it is now, so
+ * the first record must be taken in the same turn. Entries may be newer than that, and some may be missing that were
+ * deleted since: the log behind the base, which has to follow, brings all to the same state.
  *
  * Entries up to version `since`, which the follower must have, go without their values.
  */
 export class SnapshotSource {
-  /** LSN of the state that the snapshot is of; set by the first record. */
+  /** LSN of the state that the snapshot is of. */
   readonly baseLsn: number;
   readonly keys: number;
   /** Bytes of keys and values to come, about. */
   readonly bytes: number;
-  /** The value of each lasts until the next one is taken. */
+  /** The value of each lasts until the next one is taken. Throws KvError damaged when the slot cannot be read. */
   readonly records: Generator<LogRecord>;
 
   constructor(engine: Engine, slot: number, since: number) {
@@ -26,7 +28,7 @@ export class SnapshotSource {
     this.keys = keys;
     this.bytes = bytes;
     const edge = { slot, epoch: committedEpoch, lsn: committedLsn };
-    this.records = snapshot(engine, edge, since, engine.keysOf(slot), engine.clientResults(slot));
+    this.records = snapshot(engine, edge, since);
   }
 }
 
@@ -34,9 +36,9 @@ function* snapshot(
   engine: Engine,
   edge: Pick<LogRecord, "slot" | "epoch" | "lsn">,
   since: number,
-  keys: readonly string[],
-  results: Uint8Array,
 ): Generator<LogRecord> {
+  const keys = engine.keysOf(edge.slot);
+  const results = engine.clientResults(edge.slot);
   const bare = {
     ...edge,
     key: "",
@@ -47,7 +49,12 @@ function* snapshot(
     lowestUnfinished: 0,
     outcome: 0,
   };
-  yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value: results };
+  const value = results.subarray(0, RESULTS_BYTES);
+  yield { ...bare, kind: RecordKind.SnapshotBegin, sequence: since, value };
+  for (let at = RESULTS_BYTES; at < results.length; at += RESULTS_BYTES) {
+    const value = results.subarray(at, at + RESULTS_BYTES);
+    yield { ...bare, kind: RecordKind.SnapshotResults, value };
+  }
   for (const key of keys) {
     const hash = fnv1a32Binary(key);
     const entry = engine.readSince(edge.slot, key, hash, since);

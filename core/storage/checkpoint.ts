@@ -126,18 +126,16 @@ export class Checkpoints {
   }
 
   async #flush(used: readonly DataFile[]): Promise<void> {
-    const { disk } = this.parts;
-    const folders = new Set<string>();
     for (const file of used) {
-      if (file.unsynced) {
-        file.flush();
-        await file.sync();
-      }
-      if (!file.created) continue;
-      folders.add(file.path.slice(0, file.path.lastIndexOf("/")));
-      file.created = false;
+      if (!file.unsynced) continue;
+      file.flush();
+      await file.sync();
     }
-    for (const path of folders) disk.syncFolder(path);
+    // Until the folder is synced the file may be gone with the power, also if this checkpoint fails before.
+    const created = used.filter((file) => file.created);
+    const folders = new Set(created.map(({ path }) => path.slice(0, path.lastIndexOf("/"))));
+    for (const path of folders) this.parts.disk.syncFolder(path);
+    for (const file of created) file.created = false;
   }
 
   #releaseLog(first: number): void {

@@ -125,7 +125,8 @@ export class Compaction {
     if (row < 0) return;
     if (state.places.file(row) !== older.id || state.places.offset(row) !== record.offset) return;
     const length = dataRecordBytes(record.keyBytes, record.valueBytes);
-    const bytes = record.bytes.length > 0 ? record.bytes : older.readAside(record.offset, length);
+    let { bytes } = record;
+    if (bytes.length === 0) older.fillReadable(bytes = new Uint8Array(length), record.offset);
     if (dataChecksum(bytes) !== record.checksum) return;
     const value = bytes.subarray(DATA_HEAD_BYTES + record.keyBytes);
     const current = files.currentOf(shard);

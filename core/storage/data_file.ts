@@ -130,7 +130,8 @@ export class DataFile {
 
   /** Fills `bytes` from `offset` on, past the cache; zeros where the file on the disk, or all of it, ends. */
   fill(bytes: Uint8Array, offset: number): void {
-    bytes.fill(0, this.#file?.read(bytes, offset) ?? 0);
+    const stored = bytes.subarray(0, Math.max(0, this.#dirtyFrom * BLOCK_BYTES - offset));
+    bytes.fill(0, this.#file?.read(stored, offset) ?? 0);
     for (const [i, block] of this.#dirty.entries()) {
       const number = this.#dirtyFrom + i;
       const start = Math.max(offset, number * BLOCK_BYTES);
@@ -140,6 +141,22 @@ export class DataFile {
         bytes.set(block.subarray(from, from + end - start), start - offset);
       }
     }
+  }
+
+  /** The same, with zeros also for blocks that the disk cannot read; returns their numbers. */
+  fillReadable(bytes: Uint8Array, offset: number): number[] {
+    if (tryToRead(() => this.fill(bytes, offset))) return [];
+    const unreadable: number[] = [];
+    for (let at = offset; at < offset + bytes.length;) {
+      const number = Math.floor(at / BLOCK_BYTES);
+      const part = bytes.subarray(at - offset, (number + 1) * BLOCK_BYTES - offset);
+      if (!tryToRead(() => this.fill(part, at))) {
+        part.fill(0);
+        unreadable.push(number);
+      }
+      at += part.length;
+    }
+    return unreadable;
   }
 
   /** Writes all that is in memory alone. Throws DiskError `full` when there is no room; then nothing is lost. */
@@ -167,8 +184,8 @@ export class DataFile {
     this.#dirtyFrom = (size - tail) / BLOCK_BYTES;
     if (tail === 0) return;
     const block = new Uint8Array(BLOCK_BYTES);
-    file.read(block.subarray(0, tail), size - tail);
-    this.#dirty.push(block);
+    if (tryToRead(() => file.read(block.subarray(0, tail), size - tail))) this.#dirty.push(block);
+    else this.#size = ++this.#dirtyFrom * BLOCK_BYTES; // a disk cannot write a part of a block that it cannot read
   }
 
   /** The block that is to be appended to, the last one or the next. */
@@ -216,5 +233,16 @@ export class DataFile {
       for (const block of this.#dirty.splice(0, complete)) cache.put(this.id, this.#dirtyFrom++, block);
       if (bytes < room) return;
     }
+  }
+}
+
+/** Returns whether the disk could read. */
+function tryToRead(read: () => void): boolean {
+  try {
+    read();
+    return true;
+  } catch (error) {
+    if (!(error instanceof DiskError && error.fault === "io")) throw error;
+    return false;
   }
 }

@@ -1,4 +1,5 @@
 import { readBinary } from "./binary.ts";
+import { BLOCK_BYTES } from "./block_cache.ts";
 import type { DataFile } from "./data_file.ts";
 import {
   DATA_HEAD_BYTES,
@@ -29,10 +30,18 @@ export interface ScannedData extends DataHead {
 export interface BrokenData {
   readonly offset: number;
   readonly end: number;
+  /** Some of them could not be read from the disk. */
+  readonly unreadable: boolean;
+}
+
+/** What is wrong with them, for people. */
+export function whyBroken({ offset, end, unreadable }: BrokenData): string {
+  return `${end - offset} bytes ${unreadable ? "cannot be read from the disk" : "are no valid record"}`;
 }
 
 /**
- * Reads a data file's records in order, `file.size` bytes of it. Records are found again behind broken bytes.
+ * Reads a data file's records in order, `file.size` bytes of it. Records are found again behind broken bytes, as which
+ * blocks count that the disk cannot read.
  */
 export class DataScan {
   #memory: Uint8Array;
@@ -42,6 +51,8 @@ export class DataScan {
   /** Next byte to read. */
   offset = 0;
   readonly broken: BrokenData[] = [];
+  /** Numbers of the blocks that the disk could not read. */
+  readonly #unreadable = new Set<number>();
 
   /** @param memory to read into, of the caller's choice; nobody else may use it meanwhile */
   constructor(readonly file: DataFile, memory = new Uint8Array(WINDOW_BYTES)) {
@@ -76,7 +87,10 @@ export class DataScan {
     const from = this.offset;
     const end = Math.min(this.file.size, until);
     do this.offset++; while (this.offset < end && this.#headAt(this.offset) === undefined);
-    this.broken.push({ offset: from, end: this.offset });
+    const unreadable = [...this.#unreadable].some((number) =>
+      number * BLOCK_BYTES < this.offset && (number + 1) * BLOCK_BYTES > from
+    );
+    this.broken.push({ offset: from, end: this.offset, unreadable });
   }
 
   #headAt(offset: number): DataHead | undefined {
@@ -90,7 +104,7 @@ export class DataScan {
     if (offset >= this.#start && end <= this.#start + this.#window.bytes.length) return;
     if (this.#memory.length < length) this.#memory = new Uint8Array(length);
     this.#window = bufferOf(this.#memory.subarray(0, this.file.size - offset));
-    this.file.fill(this.#window.bytes, offset);
+    for (const number of this.file.fillReadable(this.#window.bytes, offset)) this.#unreadable.add(number);
     this.#start = offset;
   }
 }

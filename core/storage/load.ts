@@ -1,7 +1,7 @@
 import type { Log } from "../platform/ports.ts";
 import type { DataFile } from "./data_file.ts";
 import { CLEAR, PUT } from "./data_record.ts";
-import { DataScan, type ScannedData } from "./data_scan.ts";
+import { DataScan, type ScannedData, whyBroken } from "./data_scan.ts";
 import type { Manifest, ManifestSlot } from "./manifest.ts";
 import type { Damage } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
@@ -64,8 +64,8 @@ function loadFile(
     else state.remove(slot, key);
     if (!record.intact) suspects.push({ record, file });
   }
-  for (const { offset, end } of scan.broken) {
-    broken.push({ file: file.path, offset, reason: `${end - offset} bytes are no valid record` });
+  for (const range of scan.broken) {
+    broken.push({ file: file.path, offset: range.offset, reason: whyBroken(range) });
   }
   file.damaged = scan.broken.length > 0 || suspects.some((suspect) => suspect.file === file);
 }

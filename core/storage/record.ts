@@ -18,12 +18,12 @@ export const RecordKind = {
    */
   Note: 6,
   /**
-   * A snapshot replaces a slot's copy: Begin, any number of Put and Keep, End. They are records of the node's log, as
+   * A snapshot replaces a slot's copy: Begin, any number of Results, Put and Keep, End. They are records of the node's log, as
    * Truncate is, and each takes effect when it is durable. From Begin to End the slot is incomplete.
    *
    * Begin drops the tail. `lsn` and `epoch`: of the last record that the snapshot contains; `sequence`: since which LSN
    * it tells what has changed, at most the copy's committed one, or 0: it contains all, and what the copy has goes,
-   * damage too; `value`: the clients' results, see `session_bytes.ts`. The engine sets `lowestUnfinished` to the LSN
+   * damage too; `value`: the clients' results, see `session_bytes.ts`, or the first of them. The engine sets `lowestUnfinished` to the LSN
    * through which the copy is committed, and `hash` to how many records of the snapshot the log has before this one:
    * more than 0 in a Begin that a checkpoint has written again.
    */
@@ -37,6 +37,8 @@ export const RecordKind = {
    * `lowestUnfinished`: how far the source was committed by then, which is how new entries may be.
    */
   SnapshotEnd: 10,
+  /** `value`: more of the clients' results, behind what the Begin and those before have. */
+  SnapshotResults: 11,
 } as const;
 
 /** `outcome` of a SnapshotBegin whose source is the damaged copy itself: at the end it passes for undamaged. */
@@ -55,7 +57,7 @@ export interface LogRecord {
   readonly key: string;
   /** fnv1a32 of the key's bytes, which decides its file; 0 where the kind has no key. */
   readonly hash: number;
-  /** Empty unless Put, Forget, Note, SnapshotBegin or SnapshotPut. */
+  /** Empty unless Put, Forget, Note, SnapshotBegin, SnapshotPut or SnapshotResults. */
   readonly value: Uint8Array;
   /** Binary string of 16 chars; "" asks for no dedupe. */
   readonly clientId: string;
@@ -69,7 +71,7 @@ export interface LogRecord {
 
 /** Whether the record belongs to a snapshot. */
 export function isOfSnapshot({ kind }: LogRecord): boolean {
-  return kind >= RecordKind.SnapshotBegin && kind <= RecordKind.SnapshotEnd;
+  return kind >= RecordKind.SnapshotBegin && kind <= RecordKind.SnapshotResults;
 }
 
 /** Whether the snapshot that begins with this record contains all, and needs nothing of the copy. */

@@ -37,6 +37,12 @@ export class Results {
     return this.#holds(at, sequence) ? this.#at(at) : undefined;
   }
 
+  /** Sequence of the `count`-th latest; 0 when there are no so many. */
+  latest(count: number): number {
+    const at = this.#used - count * WIDTH;
+    return at < 0 ? 0 : this.#kept[at]!;
+  }
+
   /** Adds a result, or replaces the one of this sequence. */
   set(sequence: number, { lsn, epoch, outcome }: WriteResult): void {
     const at = this.#firstFrom(sequence);

@@ -1,9 +1,8 @@
-import { messageOf } from "../platform/errors.ts";
-import { type Cancel, type Clock, DiskError, type Log } from "../platform/ports.ts";
+import type { Cancel, Clock, Log } from "../platform/ports.ts";
 import type { DataFile } from "./data_file.ts";
 import type { DataFiles } from "./data_files.ts";
 import { dataChecksum, PUT } from "./data_record.ts";
-import { type BrokenData, DataScan, type ScannedData } from "./data_scan.ts";
+import { type BrokenData, DataScan, type ScannedData, whyBroken } from "./data_scan.ts";
 import type { SlotState } from "./slot_state.ts";
 import type { CommittedState } from "./state.ts";
 
@@ -79,16 +78,10 @@ export class Scrub {
     const scan = this.#scan!;
     const from = scan.offset;
     const until = Math.min(part.size, from + STEP_BYTES);
-    try {
-      for (let each = scan.next(until); each !== undefined; each = scan.next(until)) {
-        this.#look(scan.file, each);
-      }
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      scan.offset = until;
-      this.#broken(scan.file, { offset: from, end: scan.offset }, messageOf(error));
+    for (let each = scan.next(until); each !== undefined; each = scan.next(until)) {
+      this.#look(scan.file, each);
     }
-    for (const range of scan.broken.splice(0)) this.#broken(scan.file, range, "it is no valid record");
+    for (const range of scan.broken.splice(0)) this.#broken(scan.file, range);
     return scan.offset - from;
   }
 
@@ -151,10 +144,11 @@ export class Scrub {
   }
 
   /** Live records may begin in the range. */
-  #broken(file: DataFile, { offset, end }: BrokenData, why: string): void {
+  #broken(file: DataFile, range: BrokenData): void {
     const { state, slots, log } = this.parts;
+    const { offset, end } = range;
     file.damaged = true;
-    log("warn", `broken data file: ${end - offset} bytes are wrong: ${why}`, { file: file.path, offset });
+    log("warn", `broken data file: ${whyBroken(range)}`, { file: file.path, offset });
     for (const slot of slots) {
       for (const row of slot.index.rows()) {
         const at = state.places.offset(row);

@@ -53,6 +53,11 @@ export class ClientSessions {
     return session.results.get(sequence);
   }
 
+  /** The sequence of the client's `count`-th latest result; 0 when it has no so many. */
+  latest(clientId: string, count: number): number {
+    return this.#clients.get(clientId)?.results.latest(count) ?? 0;
+  }
+
   /** Takes what a committed record says about its client. */
   apply(record: LogRecord): void {
     if (record.clientId === "") return;

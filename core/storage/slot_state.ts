@@ -32,7 +32,8 @@ interface Open {
 
 /** A snapshot that is being taken in, as far as its records are durable. */
 export interface SnapshotSoFar {
-  readonly begin: LogRecord;
+  /** With all the results that have come so far. */
+  begin: LogRecord;
   /** Number of its last record. */
   records: number;
   /** Rows of the entries it has named; undefined: all that are there, as it contains all. */

@@ -22,6 +22,7 @@ export function settle(state: CommittedState, slot: SlotState, record: LogRecord
   snapshot.records = record.sequence;
   if (record.kind === RecordKind.SnapshotPut) put(state, slot, snapshot, record);
   else if (record.kind === RecordKind.SnapshotKeep) keep(state, slot, snapshot, record);
+  else if (record.kind === RecordKind.SnapshotResults) addResults(snapshot, record);
   else end(state, slot, snapshot, record);
 }
 
@@ -48,6 +49,14 @@ function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage
   const named = containsAll(record) ? undefined : new Set<number>();
   // The value is a view of what was received or read, which would be kept with it.
   slot.snapshot = { begin: { ...record, value: record.value.slice() }, records: record.hash, named };
+}
+
+function addResults(snapshot: SnapshotSoFar, { value }: LogRecord): void {
+  const before = snapshot.begin.value;
+  const all = new Uint8Array(before.length + value.length);
+  all.set(before);
+  all.set(value, before.length);
+  snapshot.begin = { ...snapshot.begin, value: all };
 }
 
 function put(state: CommittedState, slot: SlotState, { named }: SnapshotSoFar, record: LogRecord): void {

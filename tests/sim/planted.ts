@@ -78,7 +78,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a checkpoint without synced files",
     file: "core/storage/checkpoint.ts",
-    find: "        await file.sync();\n",
+    find: "      await file.sync();\n",
     replace: "",
     why: "the log is released while the files are not on the disk",
   },
@@ -372,8 +372,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a snapshot without the results of clients",
     file: "core/replication/snapshot_source.ts",
-    find: "engine.clientResults(slot));",
-    replace: "EMPTY);",
+    find: "engine.clientResults(edge.slot);",
+    replace: "EMPTY;",
     why: "a retry at the new owner is executed again",
   },
   {

@@ -3,12 +3,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { ProposalKind, type SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
 import { BatchWriter, recordsOf } from "../../core/replication/batch.ts";
+import { chooseForgotten, forgetRecord } from "../../core/replication/bookkeeping.ts";
 import { forkOf } from "../../core/replication/fork.ts";
 import { InSyncSet } from "../../core/replication/in_sync_set.ts";
 import { nextWish } from "../../core/replication/proposals.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import type { NodeRef, SlotEntry } from "../../core/ring/ring.ts";
+import { MESSAGE_BYTES_MAX } from "../../core/rpc/options.ts";
+import { recordBytes } from "../../core/storage/log_record.ts";
 import { type LogRecord, RecordKind } from "../../core/storage/record.ts";
+import { CLIENT_ID_BYTES, ClientSessions } from "../../core/storage/sessions.ts";
 import { Seeded } from "./seeded.ts";
 
 const SELF: NodeRef = { id: "self", incarnation: 1 };
@@ -164,4 +168,17 @@ Deno.test("recent records: the newest of all slots stay, without gaps, within th
     while (recent.at(slot, last[slot]! - kept)?.lsn === last[slot]! - kept) kept++;
     assert(kept > 0 && kept < 200, `${kept} of slot ${slot}`);
   }
+});
+
+Deno.test("bookkeeping: a record that drops very many clients still fits into a message", () => {
+  const sessions = new ClientSessions();
+  const clients = Array.from(
+    { length: 150_000 },
+    (_, i) => [`${i}`.padStart(CLIENT_ID_BYTES), 1, []] as const,
+  );
+  sessions.replace({ forgotten: "", clients });
+  const record = forgetRecord(1, 1, 1, chooseForgotten(sessions, 1000, () => false));
+  assert(recordBytes(record) < MESSAGE_BYTES_MAX / 2);
+  sessions.apply(record);
+  assert(sessions.size < 150_000);
 });

@@ -1,6 +1,7 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { bytesFromBinary } from "../../core/platform/binary.ts";
 import { KvError } from "../../core/platform/errors.ts";
+import { RESULTS_MAX } from "../../core/platform/limits.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import { SlotOwner } from "../../core/replication/slot_owner.ts";
@@ -103,6 +104,29 @@ Deno.test("slot owner: of too many clients the longest idle are forgotten, and t
   assertEquals(answers.slice(0, 2), ["outcome-unknown", "client-forgotten"]);
   assertEquals(answers[2]?.startsWith(`${Outcome.Updated} `), true);
   await engine.close();
+});
+
+Deno.test("slot owner: of a client that never says what it has finished the latest results are kept, on all copies", async () => {
+  const { engine, owner, disk } = await newOwner();
+  const answers: string[] = [];
+  const last = 2 * RESULTS_MAX;
+  for (let sequence = 1; sequence <= last;) {
+    for (let i = 0; i < 1024; i++) owner.write(put(sequence++, { lowestUnfinished: 0 }), collect(answers));
+    await nextGroup(engine);
+    const [[, , results] = ["", 0, []]] = engine.sessions(SLOT).saved();
+    assert(results.length <= RESULTS_MAX + 1024 && results.at(-1)?.[0] === sequence - 1);
+    assert(results.length >= Math.min(sequence - 1, RESULTS_MAX / 2));
+  }
+  assertEquals(answers.length, last);
+  const retries = answers.splice(0);
+  for (const sequence of [1, last - RESULTS_MAX / 2 + 1, last]) {
+    owner.write(put(sequence, { lowestUnfinished: 0, retry: true }), collect(answers));
+  }
+  assertEquals(answers, ["outcome-unknown", retries[last - RESULTS_MAX / 2]!, retries[last - 1]!]);
+  const again = await openOn(disk.kill());
+  again.commit(SLOT, again.slot(SLOT).durableLsn);
+  assertEquals(again.digestAt(SLOT), engine.digestAt(SLOT));
+  await again.close();
 });
 
 Deno.test("slot owner: held it takes no writes, closed it cannot say what became of writes under way", async () => {

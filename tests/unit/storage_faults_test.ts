@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
+import { fnv1a32Binary } from "../../core/ring/hash.ts";
+import { fileCount, fileIndex } from "../../core/ring/primes.ts";
 import { Engine, RecordKind } from "../../core/storage/engine.ts";
 import { SimDisk } from "../sim/world/disk.ts";
 import { checkAfter, EveryChoice, Run } from "./storage_script.ts";
@@ -207,6 +209,28 @@ Deno.test("storage: no room for a checkpoint is no failure", async () => {
   disk.faults.capacityBytes = Infinity;
   await engine.checkpoint();
   await engine.close();
+});
+
+Deno.test("storage: a new data file is not lost when the checkpoint that synced it then met a full disk", async () => {
+  const disk = newDisk();
+  const engine = await openOn(disk);
+  const keyIn = (index: number) =>
+    Array.from({ length: 99 }, (_, i) => `${i}`).find((key) => fileIndex(fnv1a32Binary(key), 1) === index)!;
+  const [inFirst, inLast] = [keyIn(0), keyIn(fileCount(1) - 1)];
+  await written(engine, () => put(engine, 1, inLast, "old"));
+  await engine.checkpoint();
+  await written(engine, () => [inFirst, inLast].forEach((key) => put(engine, 1, key, "new")));
+  disk.faults.syncFails = (path) => {
+    if (path.includes("/files/")) disk.faults.capacityBytes = disk.usedBytes();
+    return false;
+  };
+  await assertRejects(() => engine.checkpoint(), KvError, "no space left");
+  Object.assign(disk.faults, { syncFails: () => false, capacityBytes: Infinity });
+  await engine.checkpoint();
+  const after = await openOn(disk.crash(() => 0));
+  assertEquals(after.slot(1).damage, undefined);
+  assertEquals([inFirst, inLast].map((key) => textOf(after.read(1, key, 0)!.value)), ["new", "new"]);
+  await after.close();
 });
 
 Deno.test("storage: one process per folder", async () => {

@@ -215,6 +215,8 @@ export const snapshotBegin = (lsn: number, epoch: number, since: number, value?:
   { kind: RecordKind.SnapshotBegin, lsn, epoch, sequence: since, value: value ?? bytesOf("") }
 );
 
+export const snapshotResults = (value: Uint8Array): Fields => ({ kind: RecordKind.SnapshotResults, value });
+
 export const snapshotPut = (key: string, lsn: number, value: string): Fields => (
   { kind: RecordKind.SnapshotPut, key, lsn, value: bytesOf(value) }
 );

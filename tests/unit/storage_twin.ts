@@ -40,6 +40,8 @@ export class Twin {
       slot.log = [];
       slot.named = new Map();
       slot.results = value;
+    } else if (kind === RecordKind.SnapshotResults) {
+      slot.results = Uint8Array.of(...slot.results, ...value);
     } else if (kind === RecordKind.SnapshotPut) slot.named!.set(key, [key, lsn, textOf(value)]);
     else if (kind === RecordKind.SnapshotKeep) slot.named!.set(key, slot.base.entries.get(key)!);
     else if (kind === RecordKind.SnapshotEnd) {

@@ -90,7 +90,7 @@ export class SimDisk implements Disk {
   copy(): SimDisk {
     const after = this.#successor();
     for (const [path, inode] of this.#shown) {
-      const copy = SimInode.of(inode.shown);
+      const copy = inode.copy();
       after.#shown.set(path, copy);
       after.#stable.set(path, copy);
     }
@@ -109,6 +109,11 @@ export class SimDisk implements Disk {
   /** Turns one bit over, as rot does. */
   flip(path: string, offset: number, bit: number): void {
     this.#find(path).flip(offset, bit);
+  }
+
+  /** What lies around this byte cannot be read any more, until it is written anew. */
+  spoil(path: string, offset: number): void {
+    this.#find(path).spoil(offset);
   }
 
   open(path: string, create: "never" | "new" | "if-missing"): DiskFile {
@@ -225,6 +230,9 @@ class SimFile implements DiskFile {
   }
 
   read(into: Uint8Array, offset: number): number {
+    if (!this.inode.isReadable(offset, into.length)) {
+      throw new DiskError("io", this.path, "cannot read (input/output error)");
+    }
     const found = this.inode.shown.subarray(offset, offset + into.length);
     into.set(found);
     return found.length;
@@ -235,6 +243,9 @@ class SimFile implements DiskFile {
     const room = this.disk.freeBytes();
     const fits = grows <= room ? bytes.length : Math.max(0, bytes.length - (grows - room));
     this.disk.change(this.path);
+    if (!this.inode.isWritable(offset, fits)) {
+      throw new DiskError("io", this.path, "cannot write (input/output error)");
+    }
     if (fits > 0) this.inode.write(bytes.subarray(0, fits), offset);
     if (fits < bytes.length) throw new DiskError("full", this.path, "no space left on the device");
   }

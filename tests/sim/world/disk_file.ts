@@ -5,6 +5,9 @@ export type Change =
   | { readonly kind: "write"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: "truncate"; readonly size: number };
 
+/** What a disk reads at once, and writes as a whole or after it has read the rest. */
+const PAGE_BYTES = 4096;
+
 /**
  * A file as the page cache shows it, and as it is on stable storage. After a failed sync the two differ for good:
  * what was to be written is neither on the disk nor dirty any more.
@@ -15,9 +18,12 @@ export class SimInode {
   #changes: Change[] = [];
   /** What lies behind was never written and takes no room. */
   #usedBytes = 0;
+  /** Numbers of the pages that cannot be read, until they are written as a whole. */
+  #unreadable = new Set<number>();
 
-  static of(content: Uint8Array): SimInode {
+  static of(content: Uint8Array, unreadable: Iterable<number> = []): SimInode {
     const inode = new SimInode();
+    inode.#unreadable = new Set(unreadable);
     inode.#usedBytes = content.length;
     inode.#shown = content.slice();
     inode.#stable = content.slice();
@@ -36,7 +42,40 @@ export class SimInode {
     return this.#shown;
   }
 
+  /** An independent file of the same content. */
+  copy(): SimInode {
+    return SimInode.of(this.#shown, this.#unreadable);
+  }
+
+  /** The page with this byte cannot be read any more. */
+  spoil(offset: number): void {
+    this.#unreadable.add(Math.floor(offset / PAGE_BYTES));
+  }
+
+  isReadable(offset: number, length: number): boolean {
+    const end = Math.min(offset + length, this.size);
+    return ![...this.#unreadable].some((page) => page * PAGE_BYTES < end && (page + 1) * PAGE_BYTES > offset);
+  }
+
+  /** False: the rest of a page cannot be read that so much would be written of. */
+  isWritable(offset: number, length: number): boolean {
+    const end = offset + length;
+    for (const page of this.#unreadable) {
+      const start = page * PAGE_BYTES;
+      if (start >= end || start + PAGE_BYTES <= offset) continue;
+      if (start < offset || start + PAGE_BYTES > end) return false;
+    }
+    return true;
+  }
+
   write(bytes: Uint8Array, offset: number): void {
+    for (
+      let page = Math.ceil(offset / PAGE_BYTES);
+      (page + 1) * PAGE_BYTES <= offset + bytes.length;
+      page++
+    ) {
+      this.#unreadable.delete(page);
+    }
     const change: Change = { kind: "write", offset, bytes: bytes.slice() };
     this.#shown = applied(this.#shown, change);
     this.#usedBytes = Math.max(this.#usedBytes, offset + bytes.length);
@@ -45,6 +84,7 @@ export class SimInode {
 
   truncate(size: number): void {
     const change: Change = { kind: "truncate", size };
+    for (const page of this.#unreadable) if (page * PAGE_BYTES >= size) this.#unreadable.delete(page);
     this.#shown = applied(this.#shown, change);
     this.#usedBytes = Math.min(this.#usedBytes, size);
     this.#changes.push(change);
@@ -74,7 +114,7 @@ export class SimInode {
       if (change.kind === "write") sectors.write(change.offset, change.bytes);
       else sectors.truncate(change.size);
     }
-    return SimInode.of(sectors.pick(choose));
+    return SimInode.of(sectors.pick(choose), this.#unreadable);
   }
 }
 
