@@ -252,8 +252,8 @@ export const PLANTED: readonly Planted[] = [
     also: [{
       // What a member in sync lacks is in the owner's memory, as long as nobody gets a snapshot instead.
       file: "core/replication/followed_slot.ts",
-      find: "(fork === lastLsn || this.owner.recordAt(fork + 1) !== undefined)",
-      replace: "fork === lastLsn",
+      find: "(fork === ours.lastLsn || this.owner.recordAt(fork + 1) !== undefined)",
+      replace: "fork === ours.lastLsn",
     }, {
       file: "core/replication/replicas.ts",
       find:

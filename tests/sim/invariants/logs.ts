@@ -64,18 +64,23 @@ function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext
 
 /** Invariant 8: the highest epoch known never falls, and nothing above it stands in the log. */
 function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated, count }: CopyContext): void {
+  const incomplete = log.incomplete ?? false;
   if (highestEpoch < copy.highestEpoch) {
     violated(`its highest epoch fell from ${copy.highestEpoch} to ${highestEpoch}`);
   }
   if (log.lastEpoch > highestEpoch) {
     violated(`its log has epoch ${log.lastEpoch}, above its highest epoch ${highestEpoch}`);
   }
-  if (log.committedLsn < copy.committedLsn && !isUnusable(log)) {
+  // One that had something and has nothing was deleted: whether that was right, the ring says.
+  const isDropped = !isUnusable(log) && log.lastLsn === 0 && copy.committedLsn > 0;
+  if (isDropped) count("copy dropped");
+  if (log.committedLsn < copy.committedLsn && !isUnusable(log) && !isDropped) {
     violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
   }
   if (log.lastLsn < copy.lastLsn) count("log cut");
-  const incomplete = log.incomplete ?? false;
-  if (incomplete !== copy.incomplete) count(incomplete ? "snapshot began" : "snapshot complete");
+  if (incomplete !== copy.incomplete && !isDropped) {
+    count(incomplete ? "snapshot began" : "snapshot complete");
+  }
 }
 
 /** Invariant 4: two logs with the same epoch at one LSN are the same through there. */
