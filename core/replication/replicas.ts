@@ -131,7 +131,7 @@ export class Replicas {
    */
   letGo(slot: number, epoch: number): boolean {
     if (!this.#offered.delete(slot) || this.parts.promises.highest(slot) > epoch) return false;
-    this.#drop(slot, "the copy is deleted");
+    this.#sessions.delete(slot);
     this.parts.engine.drop(slot);
     return true;
   }

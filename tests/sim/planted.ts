@@ -397,4 +397,18 @@ export const PLANTED: readonly Planted[] = [
     replace: "void this.salvages.begin(slot, lineage);",
     why: "it would still listen to owners of earlier epochs, while its log is of a later one",
   },
+  {
+    name: "an old copy deleted without asking its owner",
+    file: "core/replication/leftovers.ts",
+    find: "const { slots } = await transport.call(address, cluster.letGo, request, CALL_TIMEOUT_MS);",
+    replace: "const slots = request.copies.map(({ position }) => position!.slot);",
+    why: "its own ring is an old one: the copy is in sync by now",
+  },
+  {
+    name: "an old copy let go although it was proposed",
+    file: "core/replication/letting_go.ts",
+    find: "if (inSync.followers.some(({ ref }) => ref.id === id)) return",
+    replace: "if (inSync.followers.some(({ ref, inRing }) => ref.id === id && inRing)) return",
+    why: "the ring that lists it as in sync is under way",
+  },
 ];
