@@ -1,4 +1,11 @@
-import type { Planted } from "./planted.ts";
+import type { Edit, Planted } from "./planted.ts";
+
+/** The node takes copies for useless that its ring lists or wants. */
+const OWN_RING_MISREAD: Edit = {
+  file: "core/ring/followers.ts",
+  find: "followersOf(ring, slot, placement).some((ref) => ref.id === id);",
+  replace: 'followersOf(ring, slot, placement).some((ref) => ref.id === "");',
+};
 
 /** Faults in how copies come and go. */
 export const PLANTED_IN_COPIES: readonly Planted[] = [
@@ -53,13 +60,22 @@ export const PLANTED_IN_COPIES: readonly Planted[] = [
     file: "core/replication/leftovers.ts",
     find: "const { slots } = await transport.call(address, cluster.letGo, request, CALL_TIMEOUT_MS);",
     replace: "const slots = request.copies.map(({ position }) => position!.slot);",
-    why: "its own ring is an old one: the copy is in sync by now",
+    also: [OWN_RING_MISREAD],
+    why: "what its own ring says of the copy may be wrong or old",
   },
   {
-    name: "an old copy let go although it was proposed",
+    name: "an old copy let go although it counts",
     file: "core/replication/letting_go.ts",
     find: "if (inSync.followers.some(({ ref }) => ref.id === id)) return",
-    replace: "if (inSync.followers.some(({ ref, inRing }) => ref.id === id && inRing)) return",
-    why: "the ring that lists it as in sync is under way",
+    replace: "if (inSync.followers.length > 99) return",
+    also: [OWN_RING_MISREAD],
+    why: "a member in sync has nothing any more of what it acknowledged",
+  },
+  {
+    name: "an old copy let go with records of its own",
+    file: "core/replication/letting_go.ts",
+    find: "if (lastLsn > ours.committedLsn || forkOf(ours, position) !== lastLsn) {",
+    replace: "if (lastLsn > ours.committedLsn) {",
+    why: "what a former owner had and nobody else is not kept for people",
   },
 ];

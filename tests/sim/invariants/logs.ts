@@ -63,7 +63,8 @@ function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext
 }
 
 /** Invariant 8: the highest epoch known never falls, and nothing above it stands in the log. */
-function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated, count }: CopyContext): void {
+function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, context: CopyContext): void {
+  const { violated, count } = context;
   const incomplete = log.incomplete ?? false;
   if (highestEpoch < copy.highestEpoch) {
     violated(`its highest epoch fell from ${copy.highestEpoch} to ${highestEpoch}`);
@@ -73,13 +74,29 @@ function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated,
   }
   // One that had something and has nothing was deleted: whether that was right, the ring says.
   const isDropped = !isUnusable(log) && log.lastLsn === 0 && copy.committedLsn > 0;
-  if (isDropped) count("copy dropped");
+  if (isDropped) checkDropped(copy, context);
   if (log.committedLsn < copy.committedLsn && !isUnusable(log) && !isDropped) {
     violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
   }
   if (log.lastLsn < copy.lastLsn) count("log cut");
   if (incomplete !== copy.incomplete && !isDropped) {
     count(incomplete ? "snapshot began" : "snapshot complete");
+  }
+}
+
+/** Invariant 12, for copies that no ring lists: all that one had, committed there or not, is in the slot's history. */
+function checkDropped(
+  { epochs, committedLsn, lastLsn }: Copy,
+  { truth, violated, count }: CopyContext,
+): void {
+  count("copy dropped");
+  if (truth.lineage > 0) return;
+  for (let lsn = committedLsn + 1; lsn <= lastLsn; lsn++) {
+    const committed = truth.epochs[lsn];
+    if (lsn <= truth.committed && (committed === undefined || committed === epochs[lsn])) continue;
+    violated(
+      `deleted with a record (epoch ${epochs[lsn]}, lsn ${lsn}) that the slot's history does not have`,
+    );
   }
 }
 
