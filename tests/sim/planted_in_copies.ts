@@ -60,8 +60,7 @@ export const PLANTED_IN_COPIES: readonly Planted[] = [
     file: "core/replication/leftovers.ts",
     find: "const { slots } = await transport.call(address, cluster.letGo, request, CALL_TIMEOUT_MS);",
     replace: "const slots = request.copies.map(({ position }) => position!.slot);",
-    also: [OWN_RING_MISREAD],
-    why: "what its own ring says of the copy may be wrong or old",
+    why: "nobody looks whether it has records that nobody else has, or is in sync by a newer ring",
   },
   {
     name: "an old copy let go although it counts",

@@ -78,7 +78,7 @@ function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, context: Co
   if (log.committedLsn < copy.committedLsn && !isUnusable(log) && !isDropped) {
     violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
   }
-  if (log.lastLsn < copy.lastLsn) count("log cut");
+  if (log.lastLsn < copy.lastLsn && !isDropped) count("log cut");
   if (incomplete !== copy.incomplete && !isDropped) {
     count(incomplete ? "snapshot began" : "snapshot complete");
   }
@@ -92,11 +92,10 @@ function checkDropped(
   count("copy dropped");
   if (truth.lineage > 0) return;
   for (let lsn = committedLsn + 1; lsn <= lastLsn; lsn++) {
-    const committed = truth.epochs[lsn];
-    if (lsn <= truth.committed && (committed === undefined || committed === epochs[lsn])) continue;
-    violated(
-      `deleted with a record (epoch ${epochs[lsn]}, lsn ${lsn}) that the slot's history does not have`,
-    );
+    const [epoch, committed] = [epochs[lsn], truth.epochs[lsn]];
+    const agree = epoch === undefined || committed === undefined || epoch === committed;
+    if (lsn <= truth.committed && agree) continue;
+    violated(`deleted with a record (epoch ${epoch}, lsn ${lsn}) that the slot's history does not have`);
   }
 }
 
