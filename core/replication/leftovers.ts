@@ -3,6 +3,7 @@ import { messageOf } from "../platform/errors.ts";
 import type { Cancel, Clock, Log, Transport } from "../platform/ports.ts";
 import { addressOf, hasUseFor, placementOf } from "../ring/followers.ts";
 import type { NodeRef, Ring, SlotEntry } from "../ring/ring.ts";
+import { slotRuns } from "../ring/slot_runs.ts";
 import { cluster } from "../rpc/methods.ts";
 import type { Engine, SlotView } from "../storage/engine.ts";
 import type { Replicas } from "./replicas.ts";
@@ -123,17 +124,26 @@ export class Leftovers {
 
   /** The agreement is void as soon as a newer ring is known: then all of it is looked at anew. */
   async #delete(asked: Ring, agreed: readonly Leftover[]): Promise<void> {
-    const { engine, replicas, ring, log } = this.parts;
+    const { engine, replicas, ring } = this.parts;
     const deleted: number[] = [];
+    let keys = 0;
     for (const { slot, entry } of agreed) {
+      const held = engine.slot(slot).keys;
       if (this.#stopped || ring() !== asked || !replicas.letGo(slot, entry.epoch)) continue;
       deleted.push(slot);
+      keys += held;
       await new Promise<void>((resolve) => engine.whenSynced(resolve));
     }
     if (deleted.length === 0) return;
-    log("info", "copies of slots that have moved away are deleted", { slots: deleted.join(" ") });
+    this.#tell(deleted, keys);
     // The log and the files are rid of them sooner.
     if (agreed.length < DELETED_PER_LOOK_MAX) await engine.checkpoint();
+  }
+
+  #tell(deleted: readonly number[], keys: number): void {
+    const slots = slotRuns(deleted.toSorted((a, b) => a - b));
+    const message = "copies of slots that have moved away are deleted";
+    this.parts.log(keys > 0 ? "info" : "debug", message, { slots, keys });
   }
 }
 
