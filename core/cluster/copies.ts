@@ -2,6 +2,8 @@ import type { FollowerStatus, MismatchStatus } from "../../proto/gen/kv/v1/kv.ts
 import type { Config } from "../platform/config.ts";
 import type { Services, World } from "../platform/ports.ts";
 import { CatchingUp } from "../replication/catching_up.ts";
+import { Leftovers } from "../replication/leftovers.ts";
+import { letGo } from "../replication/letting_go.ts";
 import { OwnerWatch } from "../replication/owner_watch.ts";
 import { Promises } from "../replication/promises.ts";
 import { RecentRecords } from "../replication/recent_records.ts";
@@ -41,6 +43,7 @@ export class Copies {
   readonly slots: SlotTable;
   readonly promises: Promises;
   readonly replicas: Replicas;
+  readonly leftovers: Leftovers;
   readonly #replicator: Replicator;
   readonly #watch: OwnerWatch;
   readonly #transfers: CatchingUp;
@@ -51,7 +54,7 @@ export class Copies {
     msn: number,
     rings: RingKeeper,
     config: Config,
-    world: World,
+    private readonly world: World,
     /** Told when a slot has begun to be served. */
     began: () => void,
   ) {
@@ -90,6 +93,7 @@ export class Copies {
       began,
     });
     this.#transfers = new CatchingUp(clock, log);
+    this.leftovers = new Leftovers({ ...shared, transport, replicas, ring });
     this.#watch = new OwnerWatch(clock, self, ring, (ref) => master.suspect(ref, true));
   }
 
@@ -99,6 +103,8 @@ export class Copies {
     const broken = (from: NodeRef) => this.#watch.broken(from);
     const parts = { self, engine, promises, replicas, transfers: this.#transfers, heard, broken };
     services.stream(cluster.replicate, (replies) => new ReplicaStream(parts, replies));
+    const owner = (slot: number) => this.slots.owner(slot);
+    services.unary(cluster.letGo, (request) => letGo({ self, engine, log: this.world.log, owner }, request));
   }
 
   view(slot: number): ReplicaView {
@@ -134,6 +140,7 @@ export class Copies {
   }
 
   stop(): void {
+    this.leftovers.stop();
     this.slots.salvages.stop();
     this.#watch.stop();
     this.#replicator.stop();

@@ -40,6 +40,8 @@ export interface DataNodeOptions extends RoleOptions {
 
 /** So long a new data node waits for its share of the slots before it says that it is ready. */
 const SHARE_WAIT_MS = 5000;
+/** So long a node that has left tries to be rid of its copies. */
+const LEFTOVERS_WAIT_MS = 3000;
 
 /**
  * A node: owns slots and serves their keys, and copies slots of others; a standby does the latter alone, until the ring
@@ -192,7 +194,11 @@ export class DataNode {
     const membership = this.#membership;
     if (membership === undefined || this.#stopping !== undefined) return undefined;
     const leaving = new Leaving({ clock, transport, log, self: this.self, rings: this.#rings, membership });
-    return await Promise.race([leaving.run(), this.stopped.then(() => undefined)]);
+    const gone = leaving.run().then(async (reason) => {
+      if (reason === undefined) await this.#copies.leftovers.settle(LEFTOVERS_WAIT_MS);
+      return reason;
+    });
+    return await Promise.race([gone, this.stopped.then(() => undefined)]);
   }
 
   #stop(error: Error | undefined): Promise<void> {

@@ -2,7 +2,7 @@ import type { SlotPosition } from "../../proto/gen/kv/v1/cluster.ts";
 import type { LogRecord } from "../storage/record.ts";
 import type { Engine } from "../storage/engine.ts";
 import type { Follower } from "./follower.ts";
-import { forkOf } from "./fork.ts";
+import { forkOf, ownLog } from "./fork.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
 /**
@@ -82,20 +82,13 @@ export class FollowedSlot {
     if (position.incomplete) {
       return counts ? { kind: "unusable" } : { kind: "snapshot", since: position.committedLsn };
     }
-    const { lastLsn, committedLsn } = this.engine.slot(this.slot);
-    const fork = forkOf({ lastLsn, committedLsn, epochAt: (lsn) => this.#epochAt(lsn) }, position);
+    const ours = ownLog(this.owner, this.engine);
+    const fork = forkOf(ours, position);
     if (fork === undefined) return counts ? { kind: "unusable" } : { kind: "snapshot", since: 0 };
-    const epoch = this.#epochAt(fork);
-    if (epoch !== undefined && (fork === lastLsn || this.owner.recordAt(fork + 1) !== undefined)) {
+    const epoch = ours.epochAt(fork);
+    if (epoch !== undefined && (fork === ours.lastLsn || this.owner.recordAt(fork + 1) !== undefined)) {
       return { kind: "log", afterLsn: fork, afterEpoch: epoch };
     }
     return counts ? { kind: "unusable" } : { kind: "snapshot", since: position.committedLsn };
-  }
-
-  #epochAt(lsn: number): number | undefined {
-    const { committedLsn, committedEpoch, lastLsn } = this.engine.slot(this.slot);
-    const { startLsn, epoch } = this.owner;
-    if (startLsn > 0 && lsn >= startLsn && lsn <= lastLsn) return epoch;
-    return lsn === committedLsn ? committedEpoch : this.owner.recordAt(lsn)?.epoch;
   }
 }

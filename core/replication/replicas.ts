@@ -5,6 +5,7 @@ import { type NodeRef, type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
 import { digestOf } from "./comparison.ts";
+import { positionOf } from "./fork.ts";
 import type { Promises } from "./promises.ts";
 
 /** The other end of a stream from an owner: what it is told outside of answers. */
@@ -40,6 +41,8 @@ export interface ReplicasParts {
  */
 export class Replicas {
   readonly #sessions = new Map<number, Session>();
+  /** Slots whose copies were offered for deletion, and which no owner has asked for since. */
+  readonly #offered = new Set<number>();
 
   constructor(private readonly parts: ReplicasParts) {
     const { engine } = parts;
@@ -63,8 +66,9 @@ export class Replicas {
   query(stream: OwnerStream, slot: number, epoch: number, answer: (position: SlotPosition) => void): void {
     const session: Session = { stream, epoch, begun: false, aligned: false };
     this.#sessions.set(slot, session);
+    this.#offered.delete(slot);
     this.parts.engine.whenSynced(() => {
-      if (this.#sessions.get(slot) === session) answer(this.#position(slot, epoch));
+      if (this.#sessions.get(slot) === session) answer(positionOf(this.parts.engine.slot(slot), epoch));
     });
   }
 
@@ -115,6 +119,23 @@ export class Replicas {
     if (this.#session(stream, slot, epoch) !== undefined) this.parts.engine.distrust(slot, reason);
   }
 
+  /** Where the log of a copy ends that nobody seems to need, for its owner to say whether it may go. */
+  offer(slot: number, epoch: number): SlotPosition {
+    this.#offered.add(slot);
+    return positionOf(this.parts.engine.slot(slot), epoch);
+  }
+
+  /**
+   * Deletes the copy that was offered to the owner of this epoch, unless an owner has asked for it since, or a later one
+   * is known. What is still on its way to it is refused. Throws KvError as the engine's `drop` does.
+   */
+  letGo(slot: number, epoch: number): boolean {
+    if (!this.#offered.delete(slot) || this.parts.promises.highest(slot) > epoch) return false;
+    this.#sessions.delete(slot);
+    this.parts.engine.drop(slot);
+    return true;
+  }
+
   /** The stream has ended. */
   ended(stream: OwnerStream): void {
     for (const [slot, session] of this.#sessions) {
@@ -133,19 +154,6 @@ export class Replicas {
     if (session === undefined) return;
     this.#sessions.delete(slot);
     session.stream.refuse(slot, reason);
-  }
-
-  #position(slot: number, epoch: number): SlotPosition {
-    const { committedLsn, committedEpoch, damage, incomplete, tail } = this.parts.engine.slot(slot);
-    const runEpochs = [committedEpoch];
-    const runLsns = [committedLsn];
-    for (const record of tail) {
-      if (record.epoch !== runEpochs[runEpochs.length - 1]) {
-        runEpochs.push(record.epoch);
-        runLsns.push(record.lsn);
-      } else runLsns[runLsns.length - 1] = record.lsn;
-    }
-    return { slot, epoch, committedLsn, damaged: damage !== undefined, incomplete, runEpochs, runLsns };
   }
 
   /** Why the log cannot go on behind `prevLsn`; undefined when it can, and what stood there is cut off. */

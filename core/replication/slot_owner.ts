@@ -3,16 +3,17 @@ import type { Clock } from "../platform/ports.ts";
 import type { NodeRef, SlotEntry } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
-import { chooseForgotten, epochRecord, forgetRecord, lowestKept, noteRecord } from "./bookkeeping.ts";
+import { epochRecord, lowestKept, noteRecord } from "./bookkeeping.ts";
 import { Deferrals } from "./deferrals.ts";
 import type { Follower } from "./follower.ts";
+import { ClientForgetting } from "./forgetting.ts";
 import { InSyncSet } from "./in_sync_set.ts";
 import { newPending, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
 import type { Promises } from "./promises.ts";
 import type { RecentRecords } from "./recent_records.ts";
-import { answerRetry, type Forgetting } from "./retries.ts";
+import { answerRetry } from "./retries.ts";
 import type { Uncommitted } from "./uncommitted.ts";
-import { Outcome, type Waiter, type WriteRequest } from "./write.ts";
+import { decide, Outcome, type Waiter, type WriteRequest } from "./write.ts";
 
 const EMPTY = new Uint8Array(0);
 /** The share of a promise that the owner counts on: clocks may run at rates this far apart. */
@@ -59,8 +60,7 @@ export class SlotOwner {
   #why = "the slot has just been given to this node";
   /** LSN of the record that starts the epoch; 0: it could not be appended yet. */
   #startLsn = 0;
-  /** The last record that dropped idle clients; until it is committed there is no further one. */
-  #forgotten: Forgetting | undefined;
+  readonly #forgetting: ClientForgetting;
   /** Writes are held off until then, so that the slot can be handed over. */
   #heldUntilMs = 0;
 
@@ -69,6 +69,7 @@ export class SlotOwner {
     this.#parts = parts;
     this.#engine = parts.engine;
     this.#pending = new PendingRecords(parts.uncommitted);
+    this.#forgetting = new ClientForgetting(parts.engine, slot, epoch, parts.clientsMax, this.#pending);
     this.#deferrals = new Deferrals(parts.clock);
     this.inSync = new InSyncSet(parts.self);
   }
@@ -219,7 +220,7 @@ export class SlotOwner {
   /** The log could not take the records from `fromLsn` on: they are as if they had never been appended. */
   rejected(fromLsn: number, error: KvError): void {
     if (fromLsn <= this.#startLsn) this.#startLsn = 0;
-    if (this.#forgotten !== undefined && fromLsn <= this.#forgotten.lsn) this.#forgotten = undefined;
+    this.#forgetting.rejected(fromLsn);
     this.#fail(fromLsn, error);
   }
 
@@ -298,12 +299,7 @@ export class SlotOwner {
   }
 
   #answerRetry(request: WriteRequest, waiter: Waiter): boolean {
-    return answerRetry(this.#engine, this.slot, this.#pending, request, waiter, this.#forgetting);
-  }
-
-  get #forgetting(): Forgetting | undefined {
-    const { committedLsn } = this.#engine.slot(this.slot);
-    return this.#forgotten !== undefined && this.#forgotten.lsn > committedLsn ? this.#forgotten : undefined;
+    return answerRetry(this.#engine, this.slot, this.#pending, request, waiter, this.#forgetting.underWay);
   }
 
   #append(request: WriteRequest, outcome: Outcome, waiter: Waiter): void {
@@ -350,31 +346,12 @@ export class SlotOwner {
     append: (lsn: number) => PendingRecord,
   ): void {
     try {
-      this.#forgetSomeClients(clientId);
+      this.#forgetting.keepWithinBound(clientId);
       this.#pending.add(append(this.#engine.slot(this.slot).lastLsn + 1), value.length);
     } catch (error) {
       if (!(error instanceof KvError)) throw error;
       waiter.failed(error);
     }
-  }
-
-  /**
-   * Keeps the number of clients whose results are remembered within the bound, by a logged record. `besides`: the client
-   * whose write is about to follow, which would come back without its other results.
-   */
-  #forgetSomeClients(besides: string): void {
-    const { clientsMax } = this.#parts;
-    const sessions = this.#engine.sessions(this.slot);
-    if (sessions.size <= clientsMax || this.#forgetting !== undefined) return;
-    const dropped = chooseForgotten(
-      sessions,
-      clientsMax,
-      (id) => id === besides || this.#pending.hasClient(id),
-    );
-    if (dropped.length === 0) return;
-    const record = forgetRecord(this.slot, this.epoch, this.#engine.slot(this.slot).lastLsn + 1, dropped);
-    this.#engine.append(record);
-    this.#forgotten = { lsn: record.lsn, ids: new Set(dropped), largest: record.clientId };
   }
 
   #unavailable(): KvError {
@@ -388,14 +365,4 @@ export class SlotOwner {
   #notNow(why: string): KvError {
     return new KvError("unavailable", `slot ${this.slot} is not served now: ${why}`, { slot: this.slot });
   }
-}
-
-function decide(request: WriteRequest, version: number): Outcome {
-  const { condition } = request;
-  if (condition !== undefined) {
-    const holds = "absent" in condition ? version === 0 : version === condition.version && version > 0;
-    if (!holds) return Outcome.ConditionFailed;
-  }
-  if (request.kind === "put") return version === 0 ? Outcome.Created : Outcome.Updated;
-  return version === 0 ? Outcome.NotFound : Outcome.Deleted;
 }

@@ -35,3 +35,14 @@ export interface Waiter {
   done(outcome: number, version: number, epoch: number): void;
   failed(error: KvError): void;
 }
+
+/** What a write does to a key that has this version, 0 for none. */
+export function decide(request: WriteRequest, version: number): Outcome {
+  const { condition } = request;
+  if (condition !== undefined) {
+    const holds = "absent" in condition ? version === 0 : version === condition.version && version > 0;
+    if (!holds) return Outcome.ConditionFailed;
+  }
+  if (request.kind === "put") return version === 0 ? Outcome.Created : Outcome.Updated;
+  return version === 0 ? Outcome.NotFound : Outcome.Deleted;
+}

@@ -43,6 +43,12 @@ export function superfluousOf(ring: Ring, slot: number, placement: Placement): N
   );
 }
 
+/** Whether the ring has a use for the node's copy of the slot, whichever process of it is alive. */
+export function hasUseFor(ring: Ring, slot: number, id: string, placement: Placement): boolean {
+  return ring.slots[slot]!.owner?.id === id ||
+    followersOf(ring, slot, placement).some((ref) => ref.id === id);
+}
+
 /** Where the process listens, if the ring has it. */
 export function addressOf(ring: Ring, ref: NodeRef): string | undefined {
   return (ring.nodes.find((node) => sameRef(node.ref, ref)) ??

@@ -17,7 +17,7 @@ import { sessionsToBytes } from "./session_bytes.ts";
 import type { ClientSessions } from "./sessions.ts";
 import type { Damage, SlotDigest, SlotView } from "./slot.ts";
 import type { SlotState } from "./slot_state.ts";
-import { settle } from "./snapshot.ts";
+import { settle, snapshotOfNothing } from "./snapshot.ts";
 import { SpaceGate } from "./space.ts";
 import type { Entry, EntrySince } from "./state.ts";
 
@@ -188,6 +188,11 @@ export class Engine {
     const logged = slot.numbered(record);
     this.#space.admit(recordBytes(logged), !isPut);
     this.#groups.add(logged, slot.append(logged));
+  }
+
+  /** As if the node had never had anything of the slot, once synced; throws as {@link append} does. */
+  drop(slot: number): void {
+    for (const record of snapshotOfNothing(slot)) this.append(record);
   }
 
   /** Told when records of the slots stand in the log's file: no lack of room can take them back any more. */

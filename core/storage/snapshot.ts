@@ -39,6 +39,14 @@ export function carriedSnapshot(state: CommittedState, slot: SlotState): LogReco
   return carried;
 }
 
+/**
+ * What takes a copy's place when it is dropped: the slot as it was before there was anything of it. In one group, so
+ * that a full disk takes back both; a crash may leave the begin alone, and so an incomplete slot.
+ */
+export function snapshotOfNothing(slot: number): LogRecord[] {
+  return [RecordKind.SnapshotBegin, RecordKind.SnapshotEnd].map((kind) => bareRecord(kind, slot, 0, 0));
+}
+
 function begin(state: CommittedState, slot: SlotState, record: LogRecord, damage: Damage | undefined): void {
   if (empties(record)) {
     // A copy that could not be read as a whole may have more than is known of it.

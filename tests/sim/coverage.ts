@@ -62,6 +62,7 @@ export const PITFALLS: readonly Covered[] = [
     by: [["owner began to answer after bringing a tail to its members"]],
     replicated: true,
   },
+  { line: "a copy that nobody needs any more", by: [["copy dropped"]], replicated: true },
   { line: "a slow standby", by: [["slow links"], ["member left the in-sync set"]], replicated: true },
   { line: "catching up by snapshot", by: [["snapshot began"], ["snapshot complete"]], replicated: true },
   {

@@ -31,7 +31,7 @@ export interface InvariantOptions {
  *  9  at most one committed record per (client, sequence)                                                      truth.ts
  * 10  a committed record is durable on all of E; an acknowledged one had at least minInSync of R.isr   owners.ts, here
  * 11  reads and writes are linearizable per key                                                               ../check
- * 12  a copy deleted at n => n not in R.isr                                                                    logs.ts
+ * 12  a copy deleted at n => n not in R.isr, and log_n within the slot's history                               logs.ts
  * 13  after the faults stop: slots with a good copy in sync are writable, and copies equal         ../convergence.ts
  *
  * And: what was durable is there after a restart (logs.ts).

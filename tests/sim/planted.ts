@@ -1,3 +1,5 @@
+import { PLANTED_IN_COPIES } from "./planted_in_copies.ts";
+
 /*
  * What the simulation was tried with and did not find, so that it proves nothing about it; unit tests look at most of it:
  *
@@ -25,6 +27,7 @@ export interface Planted extends Edit {
 
 /** Each of these must be found by the simulation; `deno task sim:mutants` tries them. */
 export const PLANTED: readonly Planted[] = [
+  ...PLANTED_IN_COPIES,
   {
     name: "no sync before the answer",
     file: "core/storage/group_commit.ts",
@@ -245,36 +248,11 @@ export const PLANTED: readonly Planted[] = [
     why: "the new owner lacks what was acknowledged",
   },
   {
-    name: "a copy given up while it is listed",
-    file: "core/replication/followed_slot.ts",
-    find: "const { counts } = this.follower;",
-    replace: "const counts = false as boolean;",
-    also: [{
-      // What a member in sync lacks is in the owner's memory, as long as nobody gets a snapshot instead.
-      file: "core/replication/followed_slot.ts",
-      find: "(fork === lastLsn || this.owner.recordAt(fork + 1) !== undefined)",
-      replace: "fork === lastLsn",
-    }, {
-      file: "core/replication/replicas.ts",
-      find:
-        'if (isr.some((ref) => sameRef(ref, this.parts.self))) return "the ring lists its copy as in sync";',
-      replace: "void isr;",
-    }],
-    why: "a member in sync lets go of what it has acknowledged",
-  },
-  {
     name: "a client forgotten right before its own write",
-    file: "core/replication/slot_owner.ts",
+    file: "core/replication/forgetting.ts",
     find: "id === besides || ",
     replace: "",
     why: "it comes back without its other results, and a retry is executed again",
-  },
-  {
-    name: "a snapshot without the log behind it",
-    file: "core/replication/followed_slot.ts",
-    find: "this.nextLsn = lsn + 1;",
-    replace: "this.nextLsn = Math.max(lsn + 1, this.engine.slot(this.slot).lastLsn);",
-    why: "the follower has a gap",
   },
   {
     name: "a successor that serves at once",
@@ -368,27 +346,6 @@ export const PLANTED: readonly Planted[] = [
     find: "      deposed(slot, epoch);\n",
     replace: "",
     why: "it said that it answers no more, and the new owner serves because of that",
-  },
-  {
-    name: "a snapshot without the results of clients",
-    file: "core/replication/snapshot_source.ts",
-    find: "engine.clientResults(edge.slot);",
-    replace: "EMPTY;",
-    why: "a retry at the new owner is executed again",
-  },
-  {
-    name: "an entry left out of a snapshot",
-    file: "core/replication/snapshot_source.ts",
-    find: "if (entry === undefined) continue;",
-    replace: "if (entry === undefined || entry.version % 5 === 0) continue;",
-    why: "the copy lacks a key",
-  },
-  {
-    name: "a snapshot that leaves the clients' results as they were",
-    file: "core/storage/snapshot.ts",
-    find: "  slot.sessions.replace(sessionsFromBytes(begin.value));\n",
-    replace: "",
-    why: "the copies are not the same, and a retry at a new owner is executed again",
   },
   {
     name: "an owner by force begins without its epoch",

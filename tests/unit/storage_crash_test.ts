@@ -129,6 +129,39 @@ for (const [how, limits] of [["at once", {}], ["aside", ASIDE]] as const) {
     ], limits);
   });
 
+  Deno.test(`storage: power loss at every step of a drop (${how}), the slot fetched again, a checkpoint in it`, async () => {
+    await everyPowerLoss([
+      (run) => void run.stuck.add(1),
+      (run) => run.put(1, "old", "1"),
+      (run) => run.put(2, "a", "other slot"),
+      (run) => run.durable(),
+      (run) => run.put(1, "old", "not durable yet"),
+      (run) => run.drop(1),
+      (run) => void run.engine.checkpoint().catch(() => {}),
+      (run) => run.durable(),
+      (run) => run.append(1, snapshotBegin(20, 3, 0, results())),
+      (run) => run.append(1, snapshotPut("a", 7, "x")),
+      (run) => run.append(1, snapshotEnd(20, 3)),
+      (run) => run.durable(),
+      (run) => run.engine.checkpoint(),
+    ], limits);
+  });
+
+  Deno.test(`storage: power loss at every step of a drop (${how}), and of records at the same LSNs`, async () => {
+    await everyPowerLoss([
+      (run) => run.put(1, "old", "1"),
+      (run) => run.put(1, "older", "2"),
+      (run) => run.durable(),
+      (run) => run.engine.checkpoint(),
+      (run) => run.drop(1),
+      epochStart(1),
+      (run) => run.put(1, "old", "3"),
+      (run) => run.durable(),
+      (run) => run.engine.checkpoint(),
+      (run) => run.drop(1),
+    ], limits);
+  });
+
   Deno.test(`storage: power loss at every step of a snapshot since an LSN (${how}), a checkpoint in it`, async () => {
     await everyPowerLoss([
       (run) => run.put(1, "keep", "1"),

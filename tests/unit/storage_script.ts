@@ -1,6 +1,7 @@
 import { assert } from "@std/assert";
 import type { Random } from "../../core/platform/ports.ts";
 import { type Engine, type EngineLimits, type LogRecord, RecordKind } from "../../core/storage/engine.ts";
+import { snapshotOfNothing } from "../../core/storage/snapshot.ts";
 import type { Choose, SimDisk } from "../sim/world/disk.ts";
 import { Twin } from "./storage_twin.ts";
 import { bytesOf, commitAll, contentOf, openOn, recordFor, seeded } from "./storage_world.ts";
@@ -29,11 +30,21 @@ export class Run {
 
   append(slot: number, fields: Partial<LogRecord>): void {
     const record = recordFor(this.engine, slot, fields);
+    this.#appended(slot, [record], () => this.engine.append(record));
+  }
+
+  drop(slot: number): void {
+    this.#appended(slot, snapshotOfNothing(slot), () => this.engine.drop(slot));
+  }
+
+  #appended(slot: number, records: readonly LogRecord[], append: () => void): void {
     const { lastLsn, tail } = this.engine.slot(slot);
     const committedLsn = lastLsn - tail.length;
-    this.engine.append(record);
-    this.twin.append(record, committedLsn);
-    this.#note();
+    append();
+    for (const record of records) {
+      this.twin.append(record, committedLsn);
+      this.#note();
+    }
     const appended = this.contents.length - 1;
     this.engine.whenSynced(() => this.acknowledged = Math.max(this.acknowledged, appended));
   }
@@ -158,14 +169,15 @@ function randomSnapshot(run: Run, slot: number, random: Random): Fields[] {
   const committedLsn = lastLsn - tail.length;
   const known = run.twin.entries(slot, committedLsn);
   const since = known === undefined ? 0 : random.below(committedLsn + 1);
-  const lsn = Math.max(committedLsn + random.below(4), 1);
+  // Above `since`: nothing has changed between a state and itself.
+  const lsn = Math.max(committedLsn + random.below(4), since + 1);
   const keys = Array.from({ length: 5 }, (_, i) => `k${i}`).filter(() => random.below(3) > 0);
   const entries = keys.map((key) => {
     const version = known?.get(key)?.[1] ?? Infinity;
     if (version <= since) return snapshotKeep(key, version);
     return snapshotPut(
       key,
-      since + 1 + random.below(Math.max(1, lsn - since)),
+      since + 1 + random.below(lsn - since),
       "s".repeat(random.below(100)),
     );
   });
@@ -175,7 +187,8 @@ function randomSnapshot(run: Run, slot: number, random: Random): Fields[] {
 
 function ordinaryStep(slot: number, random: Random): Step {
   const key = `k${random.below(5)}`;
-  const kind = random.below(22);
+  const kind = random.below(23);
+  if (kind === 22) return (run) => run.drop(slot);
   if (kind >= 20) return cutStep(slot, random.number());
   if (kind < 10) return (run) => run.put(slot, key, "v".repeat(random.below(200)));
   if (kind < 13) return (run) => run.remove(slot, key);

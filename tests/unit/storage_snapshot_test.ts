@@ -135,6 +135,61 @@ Deno.test("snapshot: what the full disk refuses is taken back, and the snapshot 
   await again.close();
 });
 
+Deno.test("drop: as if there had never been anything of the slot, in memory, in the files, and after a start", async () => {
+  const disk = newDisk();
+  const engine = await openOn(disk);
+  const client = { clientId: "client-id-a-----", sequence: 1, lowestUnfinished: 1, outcome: 1 };
+  await written(engine, () => {
+    append(engine, 1, { key: "a", value: bytesOf("x".repeat(9000)), ...client });
+    put(engine, 2, "a", "stays");
+  });
+  await engine.checkpoint();
+  put(engine, 1, "tail", "never committed");
+  engine.drop(1);
+  assertEquals([engine.slot(1).lastLsn, engine.slot(1).lastEpoch], [0, 0]);
+  await synced(engine);
+  const nothing = (of: Engine) => {
+    const { lastLsn, lastEpoch, committedLsn, durableLsn, writtenLsn, keys, bytes, digest } = of.slot(1);
+    assertEquals([lastLsn, lastEpoch, committedLsn, durableLsn, writtenLsn], [0, 0, 0, 0, 0]);
+    assertEquals([keys, bytes, digest, of.sessions(1).size, of.slot(1).tail.length], [0, 0, 0, 0, 0]);
+    assertEquals([of.slot(1).incomplete, entriesOf(of, 2)], [false, ["a 1 stays"]]);
+  };
+  nothing(engine);
+  await engine.checkpoint();
+  await engine.compacted();
+  const bytes = disk.paths().filter((path) => path.includes("/files/")).map((path) =>
+    disk.content(path).length
+  );
+  assert(Math.max(...bytes) < 9000, `files of ${bytes}`);
+  const killed = disk.kill();
+  const again = await openOn(killed);
+  nothing(again);
+  await written(again, () => put(again, 1, "b", "new"));
+  assertEquals(entriesOf(again, 1), ["b 1 new"]);
+  await again.close();
+  const last = await openOn(killed);
+  assertEquals(entriesOf(last, 1), ["b 1 new"]);
+  await last.close();
+});
+
+Deno.test("drop: what the full disk refuses is taken back, and a drop heals damage", async () => {
+  const disk = newDisk();
+  const engine = await openOn(disk, { syncNowBytesMax: 0 });
+  await written(engine, () => put(engine, 1, "a", "1"));
+  disk.faults.capacityBytes = 0;
+  engine.drop(1);
+  await synced(engine);
+  assertEquals([engine.slot(1).incomplete, entriesOf(engine, 1)], [false, ["a 1 1"]]);
+  disk.faults.capacityBytes = Infinity;
+  (disk.clock as TestClock).advance(200);
+  engine.distrust(1, "as a test wants");
+  engine.drop(1);
+  await synced(engine);
+  const { damage, incomplete, lastLsn } = engine.slot(1);
+  assertEquals([damage, incomplete, lastLsn, entriesOf(engine, 1)], [undefined, false, 0, []]);
+  await engine.close();
+});
+
 Deno.test("snapshot: a damaged file is rewritten when no slot is damaged any more", async () => {
   const disk = newDisk();
   const engine = await openOn(disk, { cacheBytesMax: 0 });

@@ -1,6 +1,7 @@
 /** How nodes and slots are called in what people read. */
 
 import { type NodeRef, type Ring, sameRef } from "../../ring/ring.ts";
+import { slotRuns } from "../../ring/slot_runs.ts";
 
 /** `data 127.0.0.1:9701 (label 68)`, `standby 127.0.0.1:9801`, or the id of one that the ring does not list. */
 export function nameOf({ nodes, standbys }: Ring, ref: NodeRef): string {
@@ -12,14 +13,7 @@ export function nameOf({ nodes, standbys }: Ring, ref: NodeRef): string {
 
 /** `slot 7`, `slots 0..34, 130`: ascending slots, runs merged. */
 export function slotsName(slots: readonly number[]): string {
-  const runs: [first: number, last: number][] = [];
-  for (const slot of slots) {
-    const run = runs.at(-1);
-    if (run !== undefined && run[1] === slot - 1) run[1] = slot;
-    else runs.push([slot, slot]);
-  }
-  const texts = runs.map(([first, last]) => first === last ? `${first}` : `${first}..${last}`);
-  return `${slots.length === 1 ? "slot" : "slots"} ${texts.join(", ")}`;
+  return `${slots.length === 1 ? "slot" : "slots"} ${slotRuns(slots)}`;
 }
 
 /** `1 slot`, `2 slots`. */

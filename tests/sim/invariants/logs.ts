@@ -63,19 +63,40 @@ function checkRestart(copy: Copy, log: LogView, { violated, count }: CopyContext
 }
 
 /** Invariant 8: the highest epoch known never falls, and nothing above it stands in the log. */
-function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, { violated, count }: CopyContext): void {
+function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, context: CopyContext): void {
+  const { violated, count } = context;
+  const incomplete = log.incomplete ?? false;
   if (highestEpoch < copy.highestEpoch) {
     violated(`its highest epoch fell from ${copy.highestEpoch} to ${highestEpoch}`);
   }
   if (log.lastEpoch > highestEpoch) {
     violated(`its log has epoch ${log.lastEpoch}, above its highest epoch ${highestEpoch}`);
   }
-  if (log.committedLsn < copy.committedLsn && !isUnusable(log)) {
+  // One that had something and has nothing was deleted: whether that was right, the ring says.
+  const isDropped = !isUnusable(log) && log.lastLsn === 0 && copy.committedLsn > 0;
+  if (isDropped) checkDropped(copy, context);
+  if (log.committedLsn < copy.committedLsn && !isUnusable(log) && !isDropped) {
     violated(`committed through ${log.committedLsn}, before through ${copy.committedLsn}`);
   }
-  if (log.lastLsn < copy.lastLsn) count("log cut");
-  const incomplete = log.incomplete ?? false;
-  if (incomplete !== copy.incomplete) count(incomplete ? "snapshot began" : "snapshot complete");
+  if (log.lastLsn < copy.lastLsn && !isDropped) count("log cut");
+  if (incomplete !== copy.incomplete && !isDropped) {
+    count(incomplete ? "snapshot began" : "snapshot complete");
+  }
+}
+
+/** Invariant 12, for copies that no ring lists: all that one had, committed there or not, is in the slot's history. */
+function checkDropped(
+  { epochs, committedLsn, lastLsn }: Copy,
+  { truth, violated, count }: CopyContext,
+): void {
+  count("copy dropped");
+  if (truth.lineage > 0) return;
+  for (let lsn = committedLsn + 1; lsn <= lastLsn; lsn++) {
+    const [epoch, committed] = [epochs[lsn], truth.epochs[lsn]];
+    const agree = epoch === undefined || committed === undefined || epoch === committed;
+    if (lsn <= truth.committed && agree) continue;
+    violated(`deleted with a record (epoch ${epoch}, lsn ${lsn}) that the slot's history does not have`);
+  }
 }
 
 /** Invariant 4: two logs with the same epoch at one LSN are the same through there. */

@@ -120,6 +120,28 @@ export interface LeaveRequest {
   node: NodeRef | undefined;
 }
 
+export interface LetGoRequest {
+  /** Who asks, and the process that is meant. */
+  from: NodeRef | undefined;
+  to: NodeRef | undefined;
+  copies: OldCopy[];
+}
+
+/** A copy that the newest ring that its node knows does not list, and does not want. */
+export interface OldCopy {
+  /** In the epoch that the ring gives. */
+  position:
+    | SlotPosition
+    | undefined;
+  /** Of the slot in that ring. */
+  isrSeq: number;
+}
+
+export interface LetGoReply {
+  /** Slots whose history has all that the copy has, and whose owner does not count on the copy, nor is about to. */
+  slots: number[];
+}
+
 export interface ReplicateBatch {
   /** In the first message of a stream alone: who sends, and who is meant. */
   from: NodeRef | undefined;
@@ -1051,6 +1073,240 @@ export const LeaveRequest = {
   fromPartial<I extends Exact<DeepPartial<LeaveRequest>, I>>(object: I): LeaveRequest {
     const message = createBaseLeaveRequest();
     message.node = (object.node !== undefined && object.node !== null) ? NodeRef.fromPartial(object.node) : undefined;
+    return message;
+  },
+};
+
+function createBaseLetGoRequest(): LetGoRequest {
+  return { from: undefined, to: undefined, copies: [] };
+}
+
+export const LetGoRequest = {
+  encode(message: LetGoRequest, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.from !== undefined) {
+      NodeRef.encode(message.from, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.to !== undefined) {
+      NodeRef.encode(message.to, writer.uint32(18).fork()).ldelim();
+    }
+    for (const v of message.copies) {
+      OldCopy.encode(v!, writer.uint32(26).fork()).ldelim();
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): LetGoRequest {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseLetGoRequest();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.from = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 18) {
+            break;
+          }
+
+          message.to = NodeRef.decode(reader, reader.uint32());
+          continue;
+        case 3:
+          if (tag !== 26) {
+            break;
+          }
+
+          message.copies.push(OldCopy.decode(reader, reader.uint32()));
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): LetGoRequest {
+    return {
+      from: isSet(object.from) ? NodeRef.fromJSON(object.from) : undefined,
+      to: isSet(object.to) ? NodeRef.fromJSON(object.to) : undefined,
+      copies: globalThis.Array.isArray(object?.copies) ? object.copies.map((e: any) => OldCopy.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: LetGoRequest): unknown {
+    const obj: any = {};
+    if (message.from !== undefined) {
+      obj.from = NodeRef.toJSON(message.from);
+    }
+    if (message.to !== undefined) {
+      obj.to = NodeRef.toJSON(message.to);
+    }
+    if (message.copies?.length) {
+      obj.copies = message.copies.map((e) => OldCopy.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LetGoRequest>, I>>(base?: I): LetGoRequest {
+    return LetGoRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LetGoRequest>, I>>(object: I): LetGoRequest {
+    const message = createBaseLetGoRequest();
+    message.from = (object.from !== undefined && object.from !== null) ? NodeRef.fromPartial(object.from) : undefined;
+    message.to = (object.to !== undefined && object.to !== null) ? NodeRef.fromPartial(object.to) : undefined;
+    message.copies = object.copies?.map((e) => OldCopy.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOldCopy(): OldCopy {
+  return { position: undefined, isrSeq: 0 };
+}
+
+export const OldCopy = {
+  encode(message: OldCopy, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    if (message.position !== undefined) {
+      SlotPosition.encode(message.position, writer.uint32(10).fork()).ldelim();
+    }
+    if (message.isrSeq !== 0) {
+      writeUint64(writer.uint32(16), message.isrSeq);
+    }
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): OldCopy {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseOldCopy();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag !== 10) {
+            break;
+          }
+
+          message.position = SlotPosition.decode(reader, reader.uint32());
+          continue;
+        case 2:
+          if (tag !== 16) {
+            break;
+          }
+
+          message.isrSeq = readUint64(reader);
+          continue;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): OldCopy {
+    return {
+      position: isSet(object.position) ? SlotPosition.fromJSON(object.position) : undefined,
+      isrSeq: isSet(object.isrSeq) ? globalThis.Number(object.isrSeq) : 0,
+    };
+  },
+
+  toJSON(message: OldCopy): unknown {
+    const obj: any = {};
+    if (message.position !== undefined) {
+      obj.position = SlotPosition.toJSON(message.position);
+    }
+    if (message.isrSeq !== 0) {
+      obj.isrSeq = Math.round(message.isrSeq);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<OldCopy>, I>>(base?: I): OldCopy {
+    return OldCopy.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<OldCopy>, I>>(object: I): OldCopy {
+    const message = createBaseOldCopy();
+    message.position = (object.position !== undefined && object.position !== null)
+      ? SlotPosition.fromPartial(object.position)
+      : undefined;
+    message.isrSeq = object.isrSeq ?? 0;
+    return message;
+  },
+};
+
+function createBaseLetGoReply(): LetGoReply {
+  return { slots: [] };
+}
+
+export const LetGoReply = {
+  encode(message: LetGoReply, writer: _m0.Writer = _m0.Writer.create()): _m0.Writer {
+    writer.uint32(10).fork();
+    for (const v of message.slots) {
+      writer.uint32(v);
+    }
+    writer.ldelim();
+    return writer;
+  },
+
+  decode(input: _m0.Reader | Uint8Array, length?: number): LetGoReply {
+    const reader = input instanceof _m0.Reader ? input : _m0.Reader.create(input);
+    let end = length === undefined ? reader.len : reader.pos + length;
+    const message = createBaseLetGoReply();
+    while (reader.pos < end) {
+      const tag = reader.uint32();
+      switch (tag >>> 3) {
+        case 1:
+          if (tag === 8) {
+            message.slots.push(reader.uint32());
+
+            continue;
+          }
+
+          if (tag === 10) {
+            const end2 = reader.uint32() + reader.pos;
+            while (reader.pos < end2) {
+              message.slots.push(reader.uint32());
+            }
+
+            continue;
+          }
+
+          break;
+      }
+      if ((tag & 7) === 4 || tag === 0) {
+        break;
+      }
+      reader.skipType(tag & 7);
+    }
+    return message;
+  },
+
+  fromJSON(object: any): LetGoReply {
+    return { slots: globalThis.Array.isArray(object?.slots) ? object.slots.map((e: any) => globalThis.Number(e)) : [] };
+  },
+
+  toJSON(message: LetGoReply): unknown {
+    const obj: any = {};
+    if (message.slots?.length) {
+      obj.slots = message.slots.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LetGoReply>, I>>(base?: I): LetGoReply {
+    return LetGoReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LetGoReply>, I>>(object: I): LetGoReply {
+    const message = createBaseLetGoReply();
+    message.slots = object.slots?.map((e) => e) || [];
     return message;
   },
 };
@@ -2476,6 +2732,15 @@ export const ClusterDefinition = {
       requestType: LeaveRequest,
       requestStream: false,
       responseType: Ring,
+      responseStream: false,
+      options: {},
+    },
+    /** Node to an owner of slots: may it delete its copies of them, which no ring that it knows has a use for? */
+    letGo: {
+      name: "LetGo",
+      requestType: LetGoRequest,
+      requestStream: false,
+      responseType: LetGoReply,
       responseStream: false,
       options: {},
     },
