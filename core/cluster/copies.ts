@@ -72,6 +72,7 @@ export class Copies {
       transport,
       transferBytesPerSecond: config.transferBytesPerSecond,
       compareEveryMs: config.compareEveryMs,
+      lagMsMax: config.lagMsMax,
       // Through the table of what is known: also what this node has promised follows from it.
       deposed: (owner, epoch) => this.replicas.accept(owner.slot, epoch),
       propose: (proposals) => master.propose(proposals),

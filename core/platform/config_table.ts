@@ -95,6 +95,12 @@ export const SETTINGS = {
     commands: NODES,
     about: "Writes are refused while fewer copies than this are in sync, the owner's included.",
   }, { default: 1, min: 1, max: 100 }),
+  lagMsMax: integer({
+    section: "Copies",
+    commands: NODES,
+    about:
+      "A copy that lacks what was written so long ago leaves the set in sync: writes wait for it no longer.",
+  }, { default: 1000, min: 200, max: 60_000, unit: "ms" }),
   transferBytesPerSecond: integer({
     section: "Copies",
     commands: NODES,

@@ -18,8 +18,6 @@ export class Follower {
   streaming = false;
   /** Its copy is of no use: damaged, or only partly there. */
   unusable = false;
-  /** When it last had all, or acknowledged something. */
-  progressMs: number;
   /** When it last refused the slot, such as for a full disk. */
   refusedMs = -Infinity;
   /** When the oldest heartbeat was sent that it has not answered; undefined: there is none. */
@@ -28,7 +26,7 @@ export class Follower {
   downSinceMs: number | undefined;
 
   constructor(readonly ref: NodeRef, nowMs: number) {
-    this.progressMs = this.downSinceMs = nowMs;
+    this.downSinceMs = nowMs;
   }
 
   /** Its log agrees with the owner's through `lsn`, no further: what it acknowledged beyond went with an earlier copy. */
@@ -39,7 +37,6 @@ export class Follower {
   /** The owner was held up for so long: it has not seen what came meanwhile, and blames nobody for that time. */
   forgive(heldUpMs: number, nowMs: number): void {
     const later = (ms: number) => Math.min(nowMs, ms + heldUpMs);
-    this.progressMs = later(this.progressMs);
     if (this.askedMs !== undefined) this.askedMs = later(this.askedMs);
     if (this.downSinceMs !== undefined) this.downSinceMs = later(this.downSinceMs);
   }

@@ -14,7 +14,7 @@ import { type OwnedWish, Rounds } from "./rounds.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
 const HEARTBEATS_PER_PROMISE = 4;
-const STALLED_MS = 1000;
+const REFUSED_MS = 1000;
 const DOWN_MS = 200;
 /** Events that come together are looked at together. */
 const WAKE_MS = 5;
@@ -24,6 +24,8 @@ const CLOCKS_APART_MS = 50;
 export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compared" | "wake"> {
   readonly clock: Clock;
   readonly compareEveryMs: number;
+  /** After so long a member that lacks a record is asked to be taken out of the in-sync set. */
+  readonly lagMsMax: number;
   readonly promises: Promises;
   /** Asks the active master; resolves with the ring as it is then. Rejects when it does not answer. */
   readonly propose: (proposals: Proposal[]) => Promise<void>;
@@ -193,10 +195,7 @@ export class Replicator {
     const comparedSlot = this.#comparison.next(this.#owners);
     for (const link of this.#links.values()) link.heartbeat(comparedSlot);
     for (const [slot, owner] of this.#owners) {
-      const { lastLsn } = this.parts.engine.slot(slot);
-      for (const follower of owner.inSync.followers) {
-        if (follower.ackedLsn >= lastLsn) follower.progressMs = nowMs;
-      }
+      owner.due.note(this.parts.engine.slot(slot).writtenLsn, nowMs);
       if (owner.state === "starting") owner.advance();
     }
     void this.#consider();
@@ -207,7 +206,8 @@ export class Replicator {
     const heldUpMs = nowMs - this.#awakeMs - this.#heartbeatMs;
     if (heldUpMs <= 0) return;
     this.#awakeMs += heldUpMs;
-    for (const { inSync } of this.#owners.values()) {
+    for (const { inSync, due } of this.#owners.values()) {
+      due.forgive(heldUpMs, nowMs);
       for (const follower of inSync.followers) follower.forgive(heldUpMs, nowMs);
     }
   }
@@ -258,14 +258,15 @@ export class Replicator {
 
   #wishes(ring: Ring, placement: Placement): OwnedWish[] {
     const nowMs = this.parts.clock.monotonicMs();
-    const patience: Patience = { stalledMs: STALLED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
+    const patience: Patience = { refusedMs: REFUSED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
     const wishes: OwnedWish[] = [];
     for (const [slot, owner] of this.#owners) {
       if (owner.state === "closed") continue;
-      const { lastLsn, committedLsn } = this.parts.engine.slot(slot);
+      const { committedLsn } = this.parts.engine.slot(slot);
       const { inSync, startLsn } = owner;
+      const dueLsn = owner.due.through(nowMs, this.parts.lagMsMax);
       const neededLsn = startLsn === 0 ? Infinity : Math.max(committedLsn, startLsn);
-      const owned = { inSync, lastLsn, neededLsn, serving: owner.state === "serving" };
+      const owned = { inSync, dueLsn, neededLsn, serving: owner.state === "serving" };
       const wanted = {
         owner: placement.wanted[slot]?.ref,
         superfluous: superfluousOf(ring, slot, placement),

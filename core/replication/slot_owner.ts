@@ -5,6 +5,7 @@ import type { Engine } from "../storage/engine.ts";
 import { type LogRecord, RecordKind } from "../storage/record.ts";
 import { epochRecord, lowestKept, noteRecord } from "./bookkeeping.ts";
 import { Deferrals } from "./deferrals.ts";
+import { DueMarks } from "./due.ts";
 import type { Follower } from "./follower.ts";
 import { ClientForgetting } from "./forgetting.ts";
 import { InSyncSet } from "./in_sync_set.ts";
@@ -52,6 +53,8 @@ export type OwnerState = "starting" | "serving" | "closed";
  */
 export class SlotOwner {
   readonly inSync: InSyncSet;
+  /** What the members must have by now. */
+  readonly due = new DueMarks();
   readonly #parts: OwnerParts;
   readonly #engine: Engine;
   readonly #pending: PendingRecords;
@@ -105,10 +108,8 @@ export class SlotOwner {
   }
 
   /** All through `lsn` is on stable storage at the follower. */
-  acked(follower: Follower, lsn: number, nowMs: number): void {
-    if (lsn <= follower.ackedLsn) return;
-    follower.ackedLsn = lsn;
-    follower.progressMs = nowMs;
+  acked(follower: Follower, lsn: number): void {
+    follower.ackedLsn = Math.max(follower.ackedLsn, lsn);
   }
 
   /** The follower answered a heartbeat that was sent at this time. */

@@ -6,6 +6,7 @@ import { BatchWriter, recordsOf } from "../../core/replication/batch.ts";
 import { chooseForgotten, forgetRecord } from "../../core/replication/bookkeeping.ts";
 import { forkOf } from "../../core/replication/fork.ts";
 import { InSyncSet } from "../../core/replication/in_sync_set.ts";
+import { DueMarks } from "../../core/replication/due.ts";
 import { nextWish } from "../../core/replication/proposals.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import type { NodeRef, SlotEntry } from "../../core/ring/ring.ts";
@@ -18,7 +19,7 @@ import { Seeded } from "./seeded.ts";
 const SELF: NodeRef = { id: "self", incarnation: 1 };
 const A: NodeRef = { id: "a", incarnation: 1 };
 const B: NodeRef = { id: "b", incarnation: 1 };
-const PATIENCE = { stalledMs: 1000, silentMs: 600, downMs: 200 };
+const PATIENCE = { refusedMs: 1000, silentMs: 600, downMs: 200 };
 
 function entry(isrSeq: number, ...isr: NodeRef[]): SlotEntry {
   return { owner: SELF, epoch: 3, isr: [SELF, ...isr], isrSeq };
@@ -109,26 +110,37 @@ Deno.test("in sync: a member that was restarted has promised nothing and acknowl
   assertEquals([set.leaseUntilMs, set.ackedLsn()], [0, 0]);
 });
 
+Deno.test("due: what was there so long ago, by the marks; time that this process was held up does not count", () => {
+  const due = new DueMarks();
+  assertEquals(due.through(5000, 1000), 0);
+  for (const [lsn, atMs] of [[3, 0], [3, 150], [7, 300], [9, 450]] as const) due.note(lsn, atMs);
+  const at = (nowMs: number) => due.through(nowMs, 1000);
+  assertEquals([at(999), at(1000), at(1299), at(1300), at(1449)], [0, 3, 3, 7, 7]);
+  due.forgive(500, 1449);
+  assertEquals([at(1799), at(1949), at(1950)], [0, 7, 9]);
+});
+
 Deno.test("wishes: broken members leave first, followers that caught up enter, the successor takes over last", () => {
   const set = new InSyncSet(SELF);
   const wanted = { owner: B, superfluous: [] };
-  const wish = (lastLsn: number, nowMs: number) =>
-    nextWish({ inSync: set, lastLsn, neededLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
+  const wish = (dueLsn: number, nowMs: number) =>
+    nextWish({ inSync: set, dueLsn, neededLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
   set.adopt(entry(5, A), [A, B], 0);
   const [a, b] = set.followers;
-  assertEquals(wish(4, 100), undefined, "there was no time to connect yet");
-  assertEquals(wish(4, 300), { kind: ProposalKind.REMOVE, follower: a!, reason: "it cannot be reached" });
+  assertEquals(wish(0, 100), undefined, "there was no time to connect yet");
+  assertEquals(wish(0, 300), { kind: ProposalKind.REMOVE, follower: a!, reason: "it cannot be reached" });
   const alive = { downSinceMs: undefined, askedMs: undefined, promisedUntilMs: 900, streaming: true };
   for (const follower of [a!, b!]) Object.assign(follower, alive);
-  assertEquals(wish(4, 400), undefined, "b has not caught up");
+  assertEquals(wish(0, 400), undefined, "b has not caught up");
   b!.ackedLsn = 4;
-  assertEquals(wish(4, 400), { kind: ProposalKind.ADD, follower: b! });
+  assertEquals(wish(0, 400), { kind: ProposalKind.ADD, follower: b! });
   set.adopt(entry(6, A, B), [A, B], 400);
-  assertEquals(wish(4, 400), { kind: ProposalKind.HAND_OVER, follower: b! });
-  assertEquals(wish(5, 899), { kind: ProposalKind.HAND_OVER, follower: b! });
+  assertEquals(wish(0, 400), { kind: ProposalKind.HAND_OVER, follower: b! });
+  assertEquals(wish(0, 899), { kind: ProposalKind.HAND_OVER, follower: b! });
+  assertEquals(wish(1, 899), { kind: ProposalKind.REMOVE, follower: a!, reason: "it is too slow" });
   a!.askedMs = 400;
   const silent = { kind: ProposalKind.REMOVE, follower: a!, reason: "it answers no heartbeat" };
-  assertEquals(wish(5, 1000), silent);
+  assertEquals(wish(0, 1000), silent);
 });
 
 Deno.test("wishes: the owner before stays in sync until the new one serves", () => {
@@ -137,7 +149,7 @@ Deno.test("wishes: the owner before stays in sync until the new one serves", () 
   const alive = { downSinceMs: undefined, promisedUntilMs: 900, streaming: true, ackedLsn: 4 };
   Object.assign(set.followers[0]!, alive);
   const wish = (serving: boolean) => {
-    const slot = { inSync: set, lastLsn: 4, neededLsn: 4, serving };
+    const slot = { inSync: set, dueLsn: 4, neededLsn: 4, serving };
     return nextWish(slot, { owner: SELF, superfluous: [A] }, 100, PATIENCE);
   };
   assertEquals(wish(false), undefined);
