@@ -133,8 +133,14 @@ export class Leader {
     if (this.#halted !== undefined) return;
     await this.#follow();
     await this.#watch.askAll();
-    await this.#write(this.#stored!.ring);
+    const { ring } = this.#stored!;
+    await this.#write(ring);
     this.#inCharge = true;
+    const { promiseMs, log } = this.options;
+    if (ring.promiseMs === promiseMs) return;
+    log("warn", "promiseMs can never change: the cluster's counts, not the configuration's", {
+      ...{ cluster: ring.promiseMs, configuration: promiseMs },
+    });
   }
 
   /** Decides on what nodes have asked for since, without a look at anything else: owners wait for it. */
