@@ -55,7 +55,7 @@ export class Leftovers {
   async settle(withinMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = this.parts.clock.after(withinMs, resolve);
-    await Promise.race([this.#deleteAll(), promise]);
+    await Promise.race([this.#deleteAll().then(() => this.parts.engine.compacted()), promise]);
     cancel();
     this.stop();
   }

@@ -59,7 +59,9 @@ export class Compaction {
     if (older !== undefined) return !this.#isEvidence(older);
     if (current === undefined || this.#isEvidence(current)) return false;
     if (current.damaged) return true;
-    return current.size >= this.parts.compactBytesMin && current.garbageBytes > current.liveBytes;
+    const { size, liveBytes, garbageBytes } = current;
+    // Where nothing is left it costs nothing, and what slots have had that were dropped is gone.
+    return (size >= this.parts.compactBytesMin || liveBytes === 0) && garbageBytes > liveBytes;
   }
 
   /** A broken file is kept as long as a slot is damaged. Then nobody needs what is broken in it: it is rewritten. */

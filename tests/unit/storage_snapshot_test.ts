@@ -167,8 +167,13 @@ Deno.test("drop: as if there had never been anything of the slot, in memory, in 
   await written(again, () => put(again, 1, "b", "new"));
   assertEquals(entriesOf(again, 1), ["b 1 new"]);
   await again.close();
-  const last = await openOn(killed);
+  const last = await openOn(killed, { compactBytesMin: 1 << 20 });
   assertEquals(entriesOf(last, 1), ["b 1 new"]);
+  for (const slot of [1, 2]) last.drop(slot);
+  await synced(last);
+  await last.checkpoint();
+  await last.compacted();
+  assertEquals(killed.paths().filter((path) => path.includes("/files/")), [], "of whatever size");
   await last.close();
 });
 
