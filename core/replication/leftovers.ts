@@ -127,17 +127,19 @@ export class Leftovers {
     const { engine, replicas, ring } = this.parts;
     const deleted: number[] = [];
     let keys = 0;
-    for (const { slot, entry } of agreed) {
-      const held = engine.slot(slot).keys;
-      if (this.#stopped || ring() !== asked || !replicas.letGo(slot, entry.epoch)) continue;
-      deleted.push(slot);
-      keys += held;
-      await new Promise<void>((resolve) => engine.whenSynced(resolve));
+    try {
+      for (const { slot, entry } of agreed) {
+        const held = engine.slot(slot).keys;
+        if (this.#stopped || ring() !== asked || !replicas.letGo(slot, entry.epoch)) continue;
+        deleted.push(slot);
+        keys += held;
+        await new Promise<void>((resolve) => engine.whenSynced(resolve));
+      }
+    } finally {
+      if (deleted.length > 0) this.#tell(deleted, keys);
     }
-    if (deleted.length === 0) return;
-    this.#tell(deleted, keys);
     // The log and the files are rid of them sooner.
-    if (agreed.length < DELETED_PER_LOOK_MAX) await engine.checkpoint();
+    if (deleted.length > 0 && agreed.length < DELETED_PER_LOOK_MAX) await engine.checkpoint();
   }
 
   #tell(deleted: readonly number[], keys: number): void {
