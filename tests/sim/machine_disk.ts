@@ -1,4 +1,5 @@
 import type { Clock, Disk } from "../../core/platform/ports.ts";
+import { BLOCK_BYTES } from "../../core/storage/block_cache.ts";
 import { CrashingDisk, type DiskTrouble } from "./world/crashing_disk.ts";
 import { SimDisk } from "./world/disk.ts";
 import type { SeededRandom } from "./world/random.ts";
@@ -52,13 +53,29 @@ export class MachineDisk implements DiskTrouble {
    * rot cannot be told from a torn write.
    */
   rot(): boolean {
-    const paths = this.#disk.paths().filter((path) =>
-      path.includes("/files/") && this.#disk.content(path).length > 0
-    );
-    if (paths.length === 0) return false;
-    const path = this.random.pick(paths);
-    this.#disk.flip(path, this.random.below(this.#disk.content(path).length), this.random.below(8));
-    return true;
+    const place = this.#placeInData();
+    if (place !== undefined) this.#disk.flip(...place, this.random.below(8));
+    return place !== undefined;
+  }
+
+  /** Makes a sector of a data file unreadable; false: there is none. */
+  spoil(): boolean {
+    const place = this.#placeInData();
+    if (place !== undefined) this.#disk.spoil(...place);
+    return place !== undefined;
+  }
+
+  /** In most cases in a whole block: the rest of a file is in the memory of its process, and is not read before a start. */
+  #placeInData(): [path: string, offset: number] | undefined {
+    const sizeOf = (path: string) => this.#disk.content(path).length;
+    const paths = this.#disk.paths().filter((path) => path.includes("/files/") && sizeOf(path) > 0);
+    const long = paths.filter((path) => sizeOf(path) >= BLOCK_BYTES);
+    if (long.length === 0 || this.random.chance(0.2)) {
+      const path = paths.length > 0 ? this.random.pick(paths) : undefined;
+      return path === undefined ? undefined : [path, this.random.below(sizeOf(path))];
+    }
+    const path = this.random.pick(long);
+    return [path, this.random.below(sizeOf(path) - sizeOf(path) % BLOCK_BYTES)];
   }
 
   failNextSync(): void {

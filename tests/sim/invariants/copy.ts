@@ -14,6 +14,8 @@ export class Copy {
   incomplete = false;
   /** By place of the LSN in its lineage, above the committed ones at least. */
   readonly epochs: (number | undefined)[] = [0];
+  /** When the node last deleted it, it had all through here of the slot's history, and the ring was in that epoch. */
+  deleted = { durableLsn: 0, inEpoch: 0 };
   /** What it was at `lastLsn`: another object there is another record. */
   lastRecord: LogRecord | undefined;
   /** The epoch that the node took itself for the owner of; 0: none. */

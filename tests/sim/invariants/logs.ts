@@ -85,11 +85,10 @@ function checkEpochs(copy: Copy, { log, highestEpoch }: ReplicaView, context: Co
 }
 
 /** Invariant 12, for copies that no ring lists: all that one had, committed there or not, is in the slot's history. */
-function checkDropped(
-  { epochs, committedLsn, lastLsn }: Copy,
-  { truth, violated, count }: CopyContext,
-): void {
+function checkDropped(copy: Copy, { truth, entry, violated, count }: CopyContext): void {
+  const { epochs, committedLsn, lastLsn, durableLsn } = copy;
   count("copy dropped");
+  copy.deleted = { durableLsn, inEpoch: entry()?.epoch ?? 0 };
   if (truth.lineage > 0) return;
   for (let lsn = committedLsn + 1; lsn <= lastLsn; lsn++) {
     const [epoch, committed] = [epochs[lsn], truth.epochs[lsn]];

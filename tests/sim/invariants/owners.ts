@@ -106,6 +106,9 @@ function checkCommit({ log }: ReplicaView, owner: OwnerView, context: OwnerConte
   for (const { id } of owner.effectiveIsr) {
     const copy = copyOf(id);
     if (copy.unusable || copy.durableLsn >= committedLsn) continue;
+    // One that was replaced, and has not heard of it, still counts a copy that has had its day.
+    const { durableLsn, inEpoch } = copy.deleted;
+    if (owner.epoch < inEpoch && durableLsn >= committedLsn) continue;
     violated(`the owner committed through ${committedLsn}, ${id} is durable through ${copy.durableLsn}`);
   }
   const size = isrSize(owner.isrSeq);
