@@ -70,6 +70,7 @@ export const PITFALLS: readonly Covered[] = [
   { line: "a client forgotten", by: [["client forgotten"]] },
   { line: "a failed sync", by: [["sync failed"]] },
   { line: "rot", by: [["bit rot"]] },
+  { line: "an unreadable sector", by: [["unreadable sector"]] },
   { line: "power loss", by: [["node without power"], ["power lost within a disk call"]] },
   { line: "a full disk", by: [["disk full"]] },
   { line: "the folder of another cluster", by: [["started on the folder of another cluster"]] },

@@ -52,13 +52,25 @@ export class MachineDisk implements DiskTrouble {
    * rot cannot be told from a torn write.
    */
   rot(): boolean {
+    const place = this.#placeInData();
+    if (place !== undefined) this.#disk.flip(...place, this.random.below(8));
+    return place !== undefined;
+  }
+
+  /** Makes a sector of a data file unreadable; false: there is none. */
+  spoil(): boolean {
+    const place = this.#placeInData();
+    if (place !== undefined) this.#disk.spoil(...place);
+    return place !== undefined;
+  }
+
+  #placeInData(): [path: string, offset: number] | undefined {
     const paths = this.#disk.paths().filter((path) =>
       path.includes("/files/") && this.#disk.content(path).length > 0
     );
-    if (paths.length === 0) return false;
+    if (paths.length === 0) return undefined;
     const path = this.random.pick(paths);
-    this.#disk.flip(path, this.random.below(this.#disk.content(path).length), this.random.below(8));
-    return true;
+    return [path, this.random.below(this.#disk.content(path).length)];
   }
 
   failNextSync(): void {

@@ -31,6 +31,15 @@ export const DISK_FAULTS: readonly Fault[] = [
     },
   },
   {
+    name: "unreadable sector",
+    group: "disk",
+    inject: (cluster, random) => {
+      if (!random.pick(cluster.nodes).disk?.spoil()) return undefined;
+      cluster.workload.rotten = true;
+      return true;
+    },
+  },
+  {
     name: "next sync fails",
     group: "disk",
     inject: ({ nodes }, random) => {
