@@ -1,5 +1,4 @@
 import type { Clock, Disk } from "../../core/platform/ports.ts";
-import { BLOCK_BYTES } from "../../core/storage/block_cache.ts";
 import { CrashingDisk, type DiskTrouble } from "./world/crashing_disk.ts";
 import { SimDisk } from "./world/disk.ts";
 import type { SeededRandom } from "./world/random.ts";
@@ -65,17 +64,13 @@ export class MachineDisk implements DiskTrouble {
     return place !== undefined;
   }
 
-  /** In most cases in a whole block: the rest of a file is in the memory of its process, and is not read before a start. */
   #placeInData(): [path: string, offset: number] | undefined {
-    const sizeOf = (path: string) => this.#disk.content(path).length;
-    const paths = this.#disk.paths().filter((path) => path.includes("/files/") && sizeOf(path) > 0);
-    const long = paths.filter((path) => sizeOf(path) >= BLOCK_BYTES);
-    if (long.length === 0 || this.random.chance(0.2)) {
-      const path = paths.length > 0 ? this.random.pick(paths) : undefined;
-      return path === undefined ? undefined : [path, this.random.below(sizeOf(path))];
-    }
-    const path = this.random.pick(long);
-    return [path, this.random.below(sizeOf(path) - sizeOf(path) % BLOCK_BYTES)];
+    const paths = this.#disk.paths().filter((path) =>
+      path.includes("/files/") && this.#disk.content(path).length > 0
+    );
+    if (paths.length === 0) return undefined;
+    const path = this.random.pick(paths);
+    return [path, this.random.below(this.#disk.content(path).length)];
   }
 
   failNextSync(): void {
