@@ -18,12 +18,12 @@ export class SimInode {
   #changes: Change[] = [];
   /** What lies behind was never written and takes no room. */
   #usedBytes = 0;
-  /** Numbers of the pages that cannot be read, until they are written as a whole. */
+  /** Numbers of the pages, within the file, that cannot be read until they are written as a whole. */
   #unreadable = new Set<number>();
 
   static of(content: Uint8Array, unreadable: Iterable<number> = []): SimInode {
     const inode = new SimInode();
-    inode.#unreadable = new Set(unreadable);
+    inode.#unreadable = new Set([...unreadable].filter((page) => page * PAGE_BYTES < content.length));
     inode.#usedBytes = content.length;
     inode.#shown = content.slice();
     inode.#stable = content.slice();
