@@ -89,7 +89,7 @@ export function drawPlan(seed: SeededRandom, operations: number): Plan {
       delete: random.pick([0.05, 0.2]),
       conditional: random.pick([0, 0.1, 0.4]),
     },
-    valueBytesMax: random.pick([30, 30, 300, 2000]),
+    valueBytesMax: random.pick([30, 300, 2000]),
     slowDisks: random.chance(0.3),
     clockSkew: random.pick([0, 0.002, 0.01]),
     timerLateMsMax: random.pick([1, 1, 20, 200]),
