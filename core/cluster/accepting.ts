@@ -23,8 +23,8 @@ export async function ringToAccept(
   const answers = await Promise.all(asked.map(async ({ address }) => {
     try {
       const ring = ringFromMessage(await transport.call(address, routing.getRing, {}, CALL_TIMEOUT_MS));
-      const fits = ring.clusterId === before.clusterId || isBlank(before) && !isBlank(ring);
-      return fits ? [{ address, ring }] : [];
+      const fits = ring.clusterId === before.clusterId || isBlank(before);
+      return fits && !isBlank(ring) ? [{ address, ring }] : [];
     } catch {
       return [];
     }

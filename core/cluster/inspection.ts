@@ -3,6 +3,7 @@
 import type { CopyState } from "../../proto/gen/kv/v1/admin.ts";
 import type { InspectReply } from "../../proto/gen/kv/v1/cluster.ts";
 import type { SlotStatus } from "../../proto/gen/kv/v1/kv.ts";
+import { isBlank } from "../ring/history.ts";
 import { type Ring, sameRef } from "../ring/ring.ts";
 import type { Engine } from "../storage/engine.ts";
 import { whyUnusable } from "./salvages.ts";
@@ -15,12 +16,12 @@ const UNSYNCED_MS_MAX = 1000;
 export function inspect(engine: Engine, slots: SlotTable, ring: Ring | undefined): InspectReply {
   const self = { id: engine.nodeId, incarnation: engine.incarnation };
   const all = [...ring?.slots.keys() ?? []];
+  // A blank one is no history, see `ring/history.ts`.
+  const { clusterId = "", version = 0, nonce = "" } = ring === undefined || isBlank(ring) ? {} : ring;
   return {
     stuck: engine.failure !== undefined || engine.oldestUnsyncedMs() > UNSYNCED_MS_MAX,
     unusable: all.filter((slot) => isUnusable(engine, slot)),
-    ringVersion: ring?.version ?? 0,
-    ringNonce: ring?.nonce ?? "",
-    clusterId: ring?.clusterId ?? "",
+    ...{ clusterId, ringVersion: version, ringNonce: nonce },
     notServed: all.filter((slot) =>
       sameRef(ring!.slots[slot]!.owner, self) && slots.owner(slot) === undefined
     ),

@@ -19,6 +19,8 @@ const REPLY_BYTES = 256 * 1024;
 const OVERHEAD_BYTES = 64;
 /** So many gets of a stream may wait for their values: they could all get large ones in the same moment. */
 const WAITING_GETS_MAX = 256;
+/** While there are more, none waits for a slot to be served: those of slots that are would wait behind it. */
+const DEFERRED_GETS_MAX = 64;
 const EMPTY = new Uint8Array(0);
 
 /**
@@ -112,7 +114,7 @@ export class OperateStream implements Incoming<OperationBatch> {
       const isGet = operation.kind === OperationKind.GET;
       const answer = new Answer(this, operation.id, isGet);
       if (isGet) this.#waitingGets++;
-      if (isGet) this.operations.get(operation.key, answer);
+      if (isGet) this.operations.get(operation.key, answer, this.#waitingGets <= DEFERRED_GETS_MAX);
       else this.#write(operation, clientId, lowestUnfinished, answer);
     }
     if (this.#next < operations.length) return;

@@ -99,8 +99,9 @@ export const SETTINGS = {
     section: "Copies",
     commands: NODES,
     about:
-      "A copy that lacks what was written so long ago leaves the set in sync: writes wait for it no longer.",
-  }, { default: 1000, min: 200, max: 60_000, unit: "ms" }),
+      "A copy that lacks what was written so long ago leaves the set in sync: writes wait for it no longer. " +
+      "One that takes nothing at all leaves it after a second.",
+  }, { default: 5000, min: 1000, max: 60_000, unit: "ms" }),
   transferBytesPerSecond: integer({
     section: "Copies",
     commands: NODES,

@@ -4,18 +4,18 @@
  */
 export class DueMarks {
   /** In the order of both. */
-  #marks: { readonly lsn: number; atMs: number }[] = [];
+  readonly #marks: { readonly lsn: number; atMs: number }[] = [];
 
-  /** To be called now and then, with the last record that was sent or could have been. */
-  note(lsn: number, nowMs: number): void {
-    if (lsn > (this.#marks.at(-1)?.lsn ?? 0)) this.#marks.push({ lsn, atMs: nowMs });
+  /** To be called now and then, with the last record that was sent or could have been. `keptMs`: see {@link through}. */
+  note(lsn: number, nowMs: number, keptMs: number): void {
+    const marks = this.#marks;
+    if (lsn > (marks.at(-1)?.lsn ?? 0)) marks.push({ lsn, atMs: nowMs });
+    while (marks.length > 1 && nowMs - marks[1]!.atMs >= keptMs) marks.shift();
   }
 
-  /** All through this LSN was there `agoMs` ago, by the marks; 0: nothing is known of that time. */
+  /** All through this LSN was there `agoMs`, `keptMs` at most, ago; 0: nothing is known of that time. */
   through(nowMs: number, agoMs: number): number {
-    const due = this.#marks.findLastIndex(({ atMs }) => nowMs - atMs >= agoMs);
-    if (due > 0) this.#marks.splice(0, due);
-    return due < 0 ? 0 : this.#marks[0]!.lsn;
+    return this.#marks.findLast(({ atMs }) => nowMs - atMs >= agoMs)?.lsn ?? 0;
   }
 
   /** This process was held up for so long, and has not seen what came meanwhile. */

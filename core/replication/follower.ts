@@ -11,6 +11,8 @@ export class Follower {
   proposedSeq: number | undefined;
   /** Everything of the owner's log through here is on stable storage there. Falls only with a copy that was given up. */
   ackedLsn = 0;
+  /** When that last rose. */
+  ackedMs: number;
   /** It has promised not to serve before; by the owner's monotonic and wall clock. 0: no promise in this epoch. */
   promisedUntilMs = 0;
   promisedUntilWallMs = 0;
@@ -26,7 +28,7 @@ export class Follower {
   downSinceMs: number | undefined;
 
   constructor(readonly ref: NodeRef, nowMs: number) {
-    this.downSinceMs = nowMs;
+    this.ackedMs = this.downSinceMs = nowMs;
   }
 
   /** Its log agrees with the owner's through `lsn`, no further: what it acknowledged beyond went with an earlier copy. */
@@ -37,6 +39,7 @@ export class Follower {
   /** The owner was held up for so long: it has not seen what came meanwhile, and blames nobody for that time. */
   forgive(heldUpMs: number, nowMs: number): void {
     const later = (ms: number) => Math.min(nowMs, ms + heldUpMs);
+    this.ackedMs = later(this.ackedMs);
     if (this.askedMs !== undefined) this.askedMs = later(this.askedMs);
     if (this.downSinceMs !== undefined) this.downSinceMs = later(this.downSinceMs);
   }

@@ -32,7 +32,7 @@ export function letGo({ self, engine, log, owner }: LettingGoParts, request: Let
 /**
  * Why the copy has to stay where it is; undefined: it may go. Whatever ring may be written next, nobody is in sync in it
  * but those that count here, and whoever is to follow later is asked first what it has. A copy with records that the
- * slot's history lacks, or of which that cannot be told, is kept for people.
+ * slot's history lacks, or of which that cannot be told, is kept for people; what is committed there is in the history.
  */
 export function whyKept(
   owner: SlotOwner | undefined,

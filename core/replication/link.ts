@@ -296,7 +296,7 @@ export class Link implements Incoming<ReplicateReply> {
       ringVersion: 0,
     };
     this.#send({ begins: [begin] });
-    followed.owner.acked(followed.follower, way.afterLsn);
+    followed.owner.acked(followed.follower, way.afterLsn, this.parts.clock.monotonicMs());
     followed.owner.advance();
     this.#streams(followed);
     this.parts.wake();
@@ -341,9 +341,10 @@ export class Link implements Incoming<ReplicateReply> {
 
   #acked(number: number): void {
     const { marks, parts } = this.#sent.acked(number);
+    const nowMs = this.parts.clock.monotonicMs();
     const owners = new Set<SlotOwner>();
     for (const { followed: { owner, follower }, lsn } of marks) {
-      owner.acked(follower, lsn);
+      owner.acked(follower, lsn, nowMs);
       owners.add(owner);
     }
     for (const owner of owners) owner.advance();

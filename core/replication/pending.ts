@@ -51,6 +51,9 @@ export class PendingRecords {
   readonly #byKey = new Map<string, PendingRecord>();
   readonly #byWriteId = new Map<string, Map<number, PendingRecord>>();
 
+  /** Sum over the records. */
+  heldBytes = 0;
+
   constructor(private readonly uncommitted: Uncommitted) {}
 
   get size(): number {
@@ -70,7 +73,7 @@ export class PendingRecords {
   }
 
   add(record: PendingRecord, valueBytes: number): void {
-    record.heldBytes = this.uncommitted.take(record.key.length + valueBytes);
+    this.#hold(record, record.key.length + valueBytes);
     this.#queue.push(record);
     if (record.key !== "") this.#byKey.set(record.key, record);
     if (record.clientId === "") return;
@@ -81,7 +84,7 @@ export class PendingRecords {
 
   /** Somebody more who waits for the record. */
   join(record: PendingRecord, waiter: Waiter): void {
-    record.heldBytes += this.uncommitted.take(0);
+    this.#hold(record, 0);
     if (record.others === undefined) record.others = [waiter];
     else record.others.push(waiter);
   }
@@ -112,8 +115,15 @@ export class PendingRecords {
     return taken;
   }
 
+  #hold(record: PendingRecord, contentBytes: number): void {
+    const bytes = this.uncommitted.take(contentBytes);
+    record.heldBytes += bytes;
+    this.heldBytes += bytes;
+  }
+
   #forget(record: PendingRecord): void {
     this.uncommitted.giveBack(record.heldBytes);
+    this.heldBytes -= record.heldBytes;
     if (this.#byKey.get(record.key) === record) this.#byKey.delete(record.key);
     const writes = this.#byWriteId.get(record.clientId);
     if (writes === undefined) return;

@@ -11,10 +11,10 @@ export interface Wanted {
   readonly superfluous: readonly NodeRef[];
 }
 
-/** Limits after which a member is taken out of the in-sync set, or may come back. */
+/** Limits after which a member is taken out of the in-sync set. */
 export interface Patience {
-  /** Since it refused a slot. */
-  readonly refusedMs: number;
+  /** Without an acknowledgement of what it lacks. */
+  readonly stalledMs: number;
   /** Without an answer to a heartbeat. */
   readonly silentMs: number;
   /** Without a stream to it. */
@@ -29,11 +29,18 @@ export interface Wish {
   readonly reason?: string | undefined;
 }
 
+/** How far a member must have come by now. */
+export interface Due {
+  /** What was there `stalledMs` ago: it may lack some of that while it gets more. */
+  readonly soonLsn: number;
+  /** What was there `lagMsMax` ago: it is too slow if it lacks any of that. */
+  readonly lateLsn: number;
+}
+
 /** The slot as its owner sees it. */
 export interface OwnedSlot {
   readonly inSync: InSyncSet;
-  /** Through which LSN every member must have acknowledged by now. */
-  readonly dueLsn: number;
+  readonly due: Due;
   /**
    * All that was ever acknowledged lies below: what is committed, and the log as it stood when the epoch began, since a
    * commit mark may be older than an acknowledgement. Infinity while the epoch has not begun.
@@ -45,15 +52,16 @@ export interface OwnedSlot {
 /** Why the follower can be waited for no longer; undefined when it can. */
 export function faultOf(
   follower: Follower,
-  dueLsn: number,
+  { soonLsn, lateLsn }: Due,
   nowMs: number,
   patience: Patience,
 ): string | undefined {
-  const { unusable, downSinceMs, askedMs, ackedLsn } = follower;
+  const { unusable, downSinceMs, askedMs, ackedLsn, ackedMs } = follower;
   if (unusable) return "its copy is of no use";
   if (downSinceMs !== undefined && nowMs - downSinceMs >= patience.downMs) return "it cannot be reached";
   if (askedMs !== undefined && nowMs - askedMs >= patience.silentMs) return "it answers no heartbeat";
-  if (ackedLsn < dueLsn) return "it is too slow";
+  if (ackedLsn < soonLsn && nowMs - ackedMs >= patience.stalledMs) return "it acknowledges nothing";
+  if (ackedLsn < lateLsn) return "it is too slow";
   return undefined;
 }
 
@@ -67,20 +75,20 @@ export function nextWish(
   nowMs: number,
   patience: Patience,
 ): Wish | undefined {
-  const { inSync, dueLsn, neededLsn, serving } = slot;
+  const { inSync, due, neededLsn, serving } = slot;
   const { followers } = inSync;
   const broken = followers.find((follower) =>
-    follower.counts && faultOf(follower, dueLsn, nowMs, patience) !== undefined
+    follower.counts && faultOf(follower, due, nowMs, patience) !== undefined
   );
   if (broken !== undefined) {
-    const reason = faultOf(broken, dueLsn, nowMs, patience);
+    const reason = faultOf(broken, due, nowMs, patience);
     return { kind: ProposalKind.REMOVE, follower: broken, reason };
   }
   const caughtUp = followers.find((follower) =>
     !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
     // Or nothing could be answered until it has promised.
-    follower.promisedUntilMs > nowMs && nowMs - follower.refusedMs >= patience.refusedMs &&
-    !isIn(wanted.superfluous, follower) && faultOf(follower, dueLsn, nowMs, patience) === undefined
+    follower.promisedUntilMs > nowMs && nowMs - follower.refusedMs >= patience.stalledMs &&
+    !isIn(wanted.superfluous, follower) && faultOf(follower, due, nowMs, patience) === undefined
   );
   if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };
   // The owner before lets go of its promises, and of the slot, once this one serves.

@@ -14,7 +14,7 @@ import { type OwnedWish, Rounds } from "./rounds.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
 const HEARTBEATS_PER_PROMISE = 4;
-const REFUSED_MS = 1000;
+const STALLED_MS = 1000;
 const DOWN_MS = 200;
 /** Events that come together are looked at together. */
 const WAKE_MS = 5;
@@ -24,7 +24,7 @@ const CLOCKS_APART_MS = 50;
 export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compared" | "wake"> {
   readonly clock: Clock;
   readonly compareEveryMs: number;
-  /** After so long a member that lacks a record is asked to be taken out of the in-sync set. */
+  /** A member that lacks what was written so long ago is to leave the in-sync set. */
   readonly lagMsMax: number;
   readonly promises: Promises;
   /** Asks the active master; resolves with the ring as it is then. Rejects when it does not answer. */
@@ -195,7 +195,7 @@ export class Replicator {
     const comparedSlot = this.#comparison.next(this.#owners);
     for (const link of this.#links.values()) link.heartbeat(comparedSlot);
     for (const [slot, owner] of this.#owners) {
-      owner.due.note(this.parts.engine.slot(slot).writtenLsn, nowMs);
+      owner.due.note(this.parts.engine.slot(slot).writtenLsn, nowMs, this.parts.lagMsMax);
       if (owner.state === "starting") owner.advance();
     }
     void this.#consider();
@@ -258,15 +258,18 @@ export class Replicator {
 
   #wishes(ring: Ring, placement: Placement): OwnedWish[] {
     const nowMs = this.parts.clock.monotonicMs();
-    const patience: Patience = { refusedMs: REFUSED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
+    const patience: Patience = { stalledMs: STALLED_MS, silentMs: ring.promiseMs, downMs: DOWN_MS };
     const wishes: OwnedWish[] = [];
     for (const [slot, owner] of this.#owners) {
       if (owner.state === "closed") continue;
       const { committedLsn } = this.parts.engine.slot(slot);
       const { inSync, startLsn } = owner;
-      const dueLsn = owner.due.through(nowMs, this.parts.lagMsMax);
+      const due = {
+        soonLsn: owner.due.through(nowMs, STALLED_MS),
+        lateLsn: owner.due.through(nowMs, this.parts.lagMsMax),
+      };
       const neededLsn = startLsn === 0 ? Infinity : Math.max(committedLsn, startLsn);
-      const owned = { inSync, dueLsn, neededLsn, serving: owner.state === "serving" };
+      const owned = { inSync, due, neededLsn, serving: owner.state === "serving" };
       const wanted = {
         owner: placement.wanted[slot]?.ref,
         superfluous: superfluousOf(ring, slot, placement),

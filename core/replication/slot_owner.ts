@@ -108,8 +108,10 @@ export class SlotOwner {
   }
 
   /** All through `lsn` is on stable storage at the follower. */
-  acked(follower: Follower, lsn: number): void {
-    follower.ackedLsn = Math.max(follower.ackedLsn, lsn);
+  acked(follower: Follower, lsn: number, nowMs: number): void {
+    if (lsn <= follower.ackedLsn) return;
+    follower.ackedLsn = lsn;
+    follower.ackedMs = nowMs;
   }
 
   /** The follower answered a heartbeat that was sent at this time. */
@@ -180,7 +182,7 @@ export class SlotOwner {
     }
     const { uncommitted } = this.#parts;
     // To wait here would only hold more.
-    if (uncommitted.full) return waiter.failed(this.#notNow(uncommitted.why));
+    if (!uncommitted.mayTake(this.#pending.heldBytes)) return waiter.failed(this.#notNow(uncommitted.why));
     if (request.clientId !== "" && this.#answerRetry(request, waiter)) return;
     const before = this.#pending.last(request.key);
     const version = before === undefined

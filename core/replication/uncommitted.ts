@@ -1,18 +1,24 @@
 /** What a record, or somebody more who waits for it, takes in memory besides key and value, about. */
 const OVERHEAD_BYTES = 512;
+/** A slot holds little that holds less than this part of the bound. */
+const OWN_SHARE = 64;
 
 /**
  * What the owners of a node hold in memory of writes that are not committed yet. Bounded for the node as a whole: its
- * disk, or that of a copy in sync, may hang for as long as it likes, and clients go on writing.
+ * disk, or that of a copy in sync, may hang for as long as it likes, and clients go on writing. Twice the bound at most.
  */
 export class Uncommitted {
   #bytes = 0;
 
   constructor(readonly bytesMax: number) {}
 
-  /** Nothing more is to be appended. One write, however large, always may when nothing waits. */
-  get full(): boolean {
-    return this.#bytes >= this.bytesMax;
+  /**
+   * Whether a slot that holds `ownBytes` of it may append one more write, however large. One that holds little may for
+   * longer: others, whose copies do not answer, must not stop it.
+   */
+  mayTake(ownBytes: number): boolean {
+    if (this.#bytes < this.bytesMax) return true;
+    return ownBytes < this.bytesMax / OWN_SHARE && this.#bytes < 2 * this.bytesMax;
   }
 
   /** Why nothing is appended when it is full. */

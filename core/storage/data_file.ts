@@ -145,12 +145,12 @@ export class DataFile {
 
   /** The same, with zeros also for blocks that the disk cannot read; returns their numbers. */
   fillReadable(bytes: Uint8Array, offset: number): number[] {
-    if (tryToRead(() => this.fill(bytes, offset))) return [];
+    if (tryTo(() => this.fill(bytes, offset))) return [];
     const unreadable: number[] = [];
     for (let at = offset; at < offset + bytes.length;) {
       const number = Math.floor(at / BLOCK_BYTES);
       const part = bytes.subarray(at - offset, (number + 1) * BLOCK_BYTES - offset);
-      if (!tryToRead(() => this.fill(part, at))) {
+      if (!tryTo(() => this.fill(part, at))) {
         part.fill(0);
         unreadable.push(number);
       }
@@ -177,14 +177,17 @@ export class DataFile {
 
   #openAt(size: number): void {
     const file = this.parts.disk.open(this.path, "if-missing");
-    if (file.sizeBytes() > size) file.truncate(size);
-    this.#missing = size - file.sizeBytes();
+    // To cut within a block, the system may have to read it.
+    if (file.sizeBytes() > size && !tryTo(() => file.truncate(size))) {
+      file.truncate(Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES);
+    }
+    this.#missing = Math.max(0, size - file.sizeBytes());
     this.#file = file;
     const tail = size % BLOCK_BYTES;
     this.#dirtyFrom = (size - tail) / BLOCK_BYTES;
     if (tail === 0) return;
     const block = new Uint8Array(BLOCK_BYTES);
-    if (tryToRead(() => file.read(block.subarray(0, tail), size - tail))) this.#dirty.push(block);
+    if (tryTo(() => file.read(block.subarray(0, tail), size - tail))) this.#dirty.push(block);
     else this.#size = ++this.#dirtyFrom * BLOCK_BYTES; // a disk cannot write a part of a block that it cannot read
   }
 
@@ -236,10 +239,10 @@ export class DataFile {
   }
 }
 
-/** Returns whether the disk could read. */
-function tryToRead(read: () => void): boolean {
+/** Returns whether the disk could read what that takes. */
+function tryTo(step: () => void): boolean {
   try {
-    read();
+    step();
     return true;
   } catch (error) {
     if (!(error instanceof DiskError && error.fault === "io")) throw error;

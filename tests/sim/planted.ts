@@ -276,9 +276,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a lease from messages of any kind",
     file: "core/replication/slot_owner.ts",
-    find: "    follower.ackedLsn = Math.max(follower.ackedLsn, lsn);",
-    replace:
-      "    follower.ackedLsn = Math.max(follower.ackedLsn, lsn);\n    this.promised(follower, this.#parts.clock.monotonicMs(), this.#parts.clock.wallMs());",
+    find: "    follower.ackedMs = nowMs;",
+    replace: "    this.promised(follower, this.#parts.clock.monotonicMs(), this.#parts.clock.wallMs());",
     why: "an acknowledgement is no promise, and may be late",
   },
   {

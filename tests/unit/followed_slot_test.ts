@@ -43,7 +43,7 @@ Deno.test("followed slot: who lacks only what is in memory gets that, though its
 
   // A copy that was given up has acknowledged what the next one may lack.
   const { follower } = followed;
-  owner.acked(follower, later);
+  owner.acked(follower, later, clock.monotonicMs());
   assertEquals([toldOf(1).kind, follower.ackedLsn], ["log", old]);
   const given = followed.catchUp({ ...position, damaged: true, runEpochs: [1], runLsns: [old] });
   assertEquals([given.kind, follower.ackedLsn], ["snapshot", 0]);

@@ -160,3 +160,14 @@ Deno.test("operate: of gets that all wait only so many are begun, and then no me
   while (operations.waiting.length > 0) operations.waiting.shift()!();
   assertEquals([operations.executed, sent.paused], [800, false]);
 });
+
+Deno.test("operate: few gets wait for slots to be served, so that those of other slots do not wait behind them", () => {
+  const mayWait: boolean[] = [];
+  const operations = {
+    get: (_key: Uint8Array, _reader: Reader, waits = true) => void mayWait.push(waits),
+    write: () => {},
+  };
+  const stream = new OperateStream(operations, new Sent());
+  stream.message(gets(100));
+  assertEquals([mayWait.length, mayWait.filter((waits) => waits).length], [100, 64]);
+});

@@ -7,6 +7,7 @@ import { chooseForgotten, forgetRecord } from "../../core/replication/bookkeepin
 import { forkOf } from "../../core/replication/fork.ts";
 import { InSyncSet } from "../../core/replication/in_sync_set.ts";
 import { DueMarks } from "../../core/replication/due.ts";
+import { Uncommitted } from "../../core/replication/uncommitted.ts";
 import { nextWish } from "../../core/replication/proposals.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
 import type { NodeRef, SlotEntry } from "../../core/ring/ring.ts";
@@ -19,7 +20,7 @@ import { Seeded } from "./seeded.ts";
 const SELF: NodeRef = { id: "self", incarnation: 1 };
 const A: NodeRef = { id: "a", incarnation: 1 };
 const B: NodeRef = { id: "b", incarnation: 1 };
-const PATIENCE = { refusedMs: 1000, silentMs: 600, downMs: 200 };
+const PATIENCE = { stalledMs: 1000, silentMs: 600, downMs: 200 };
 
 function entry(isrSeq: number, ...isr: NodeRef[]): SlotEntry {
   return { owner: SELF, epoch: 3, isr: [SELF, ...isr], isrSeq };
@@ -110,21 +111,42 @@ Deno.test("in sync: a member that was restarted has promised nothing and acknowl
   assertEquals([set.leaseUntilMs, set.ackedLsn()], [0, 0]);
 });
 
+Deno.test("uncommitted: a slot that holds little is not stopped by those that hold all, up to twice the bound", () => {
+  const held = new Uncommitted(64_000);
+  const bytes = held.take(63_000);
+  assertEquals([held.mayTake(63_000), held.mayTake(0)], [true, true]);
+  const more = held.take(2000);
+  assertEquals([held.mayTake(63_000), held.mayTake(1000), held.mayTake(999)], [false, false, true]);
+  held.take(64_000);
+  assertEquals(held.mayTake(0), false);
+  held.giveBack(bytes + more);
+  assertEquals(held.mayTake(64_000), false, "what is left is still above the bound");
+  assertEquals(held.mayTake(0), true);
+});
+
 Deno.test("due: what was there so long ago, by the marks; time that this process was held up does not count", () => {
   const due = new DueMarks();
   assertEquals(due.through(5000, 1000), 0);
-  for (const [lsn, atMs] of [[3, 0], [3, 150], [7, 300], [9, 450]] as const) due.note(lsn, atMs);
+  for (const [lsn, atMs] of [[3, 0], [3, 150], [7, 300], [9, 450]] as const) due.note(lsn, atMs, 2000);
   const at = (nowMs: number) => due.through(nowMs, 1000);
   assertEquals([at(999), at(1000), at(1299), at(1300), at(1449)], [0, 3, 3, 7, 7]);
+  assertEquals(due.through(2299, 2000), 3);
   due.forgive(500, 1449);
-  assertEquals([at(1799), at(1949), at(1950)], [0, 7, 9]);
+  assertEquals([at(1799), at(1949), at(1950)], [3, 7, 9]);
+  due.note(9, 2900, 2000);
+  assertEquals([due.through(2900, 2000), due.through(2900, 3000)], [7, 0], "older marks are gone");
 });
 
 Deno.test("wishes: broken members leave first, followers that caught up enter, the successor takes over last", () => {
   const set = new InSyncSet(SELF);
   const wanted = { owner: B, superfluous: [] };
-  const wish = (dueLsn: number, nowMs: number) =>
-    nextWish({ inSync: set, dueLsn, neededLsn: 4, serving: true }, wanted, nowMs, PATIENCE);
+  const wish = (lateLsn: number, nowMs: number, soonLsn = lateLsn) =>
+    nextWish(
+      { inSync: set, due: { soonLsn, lateLsn }, neededLsn: 4, serving: true },
+      wanted,
+      nowMs,
+      PATIENCE,
+    );
   set.adopt(entry(5, A), [A, B], 0);
   const [a, b] = set.followers;
   assertEquals(wish(0, 100), undefined, "there was no time to connect yet");
@@ -137,7 +159,13 @@ Deno.test("wishes: broken members leave first, followers that caught up enter, t
   set.adopt(entry(6, A, B), [A, B], 400);
   assertEquals(wish(0, 400), { kind: ProposalKind.HAND_OVER, follower: b! });
   assertEquals(wish(0, 899), { kind: ProposalKind.HAND_OVER, follower: b! });
-  assertEquals(wish(1, 899), { kind: ProposalKind.REMOVE, follower: a!, reason: "it is too slow" });
+  const stalled = { kind: ProposalKind.REMOVE, follower: a!, reason: "it acknowledges nothing" };
+  const slow = { kind: ProposalKind.REMOVE, follower: a!, reason: "it is too slow" };
+  assertEquals([wish(0, 899, 1)?.kind, wish(1, 899)], [ProposalKind.HAND_OVER, slow]);
+  a!.promisedUntilMs = b!.promisedUntilMs = 2000;
+  assertEquals(wish(0, 1000, 1), stalled);
+  a!.ackedMs = 1;
+  assertEquals(wish(0, 1000, 1)?.kind, ProposalKind.HAND_OVER);
   a!.askedMs = 400;
   const silent = { kind: ProposalKind.REMOVE, follower: a!, reason: "it answers no heartbeat" };
   assertEquals(wish(0, 1000), silent);
@@ -149,7 +177,7 @@ Deno.test("wishes: the owner before stays in sync until the new one serves", () 
   const alive = { downSinceMs: undefined, promisedUntilMs: 900, streaming: true, ackedLsn: 4 };
   Object.assign(set.followers[0]!, alive);
   const wish = (serving: boolean) => {
-    const slot = { inSync: set, dueLsn: 4, neededLsn: 4, serving };
+    const slot = { inSync: set, due: { soonLsn: 4, lateLsn: 4 }, neededLsn: 4, serving };
     return nextWish(slot, { owner: SELF, superfluous: [A] }, 100, PATIENCE);
   };
   assertEquals(wish(false), undefined);

@@ -253,6 +253,9 @@ class SimFile implements DiskFile {
   truncate(sizeBytes: number): void {
     if (sizeBytes === this.inode.size) return;
     this.disk.change(this.path);
+    if (!this.inode.canBeCut(sizeBytes)) {
+      throw new DiskError("io", this.path, "cannot cut (input/output error)");
+    }
     this.inode.truncate(sizeBytes);
   }
 

@@ -68,6 +68,11 @@ export class SimInode {
     return true;
   }
 
+  /** False: the page that would end the file cannot be read. */
+  canBeCut(size: number): boolean {
+    return size >= this.size || this.isWritable(size - size % PAGE_BYTES, size % PAGE_BYTES);
+  }
+
   write(bytes: Uint8Array, offset: number): void {
     for (
       let page = Math.ceil(offset / PAGE_BYTES);
