@@ -1,5 +1,8 @@
 import type { Clock } from "../platform/ports.ts";
 
+/** The clocks have parted: the machine was suspended, and its monotonic clock stood still; or the wall clock was set. */
+export const CLOCKS_APART_MS = 50;
+
 /**
  * What this node has promised to the owners whose slots it copies: not to serve a slot before a given time. And the
  * highest epoch that it knows of each slot: whoever speaks in a lower one is a deposed owner and is refused.

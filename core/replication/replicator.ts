@@ -9,7 +9,7 @@ import type { Follower } from "./follower.ts";
 import { FollowedSlot } from "./followed_slot.ts";
 import { Link, type LinkParts } from "./link.ts";
 import { nextWish, type Patience, proposalOf } from "./proposals.ts";
-import type { Promises } from "./promises.ts";
+import { CLOCKS_APART_MS, type Promises } from "./promises.ts";
 import { type OwnedWish, Rounds } from "./rounds.ts";
 import type { SlotOwner } from "./slot_owner.ts";
 
@@ -18,8 +18,6 @@ const STALLED_MS = 1000;
 const DOWN_MS = 200;
 /** Events that come together are looked at together. */
 const WAKE_MS = 5;
-/** The clocks have parted: the machine was suspended, and its monotonic clock stood still; or the wall clock was set. */
-const CLOCKS_APART_MS = 50;
 
 export interface ReplicatorParts extends Omit<LinkParts, "ringVersion" | "compared" | "wake"> {
   readonly clock: Clock;

@@ -10,7 +10,7 @@ import type { Follower } from "./follower.ts";
 import { ClientForgetting } from "./forgetting.ts";
 import { InSyncSet } from "./in_sync_set.ts";
 import { newPending, type PendingRecord, PendingRecords, tellWaiters } from "./pending.ts";
-import type { Promises } from "./promises.ts";
+import { CLOCKS_APART_MS, type Promises } from "./promises.ts";
 import type { RecentRecords } from "./recent_records.ts";
 import { answerRetry } from "./retries.ts";
 import type { Uncommitted } from "./uncommitted.ts";
@@ -280,9 +280,12 @@ export class SlotOwner {
   #leaseHolds(): boolean {
     const { leaseUntilMs, leaseUntilWallMs } = this.inSync;
     if (leaseUntilMs === Infinity) return true;
-    // The wall clock too: a machine that was suspended has a monotonic clock that stood still.
     const { clock } = this.#parts;
-    return clock.monotonicMs() < leaseUntilMs && clock.wallMs() < leaseUntilWallMs;
+    const [nowMs, wallMs] = [clock.monotonicMs(), clock.wallMs()];
+    // The wall clock too: a machine that was suspended has a monotonic clock that stood still. And if somebody has set
+    // the wall clock since the promises were given, it does not tell for how long.
+    const apartMs = (wallMs - nowMs) - (leaseUntilWallMs - leaseUntilMs);
+    return nowMs < leaseUntilMs && wallMs < leaseUntilWallMs && Math.abs(apartMs) <= CLOCKS_APART_MS;
   }
 
   #writeRefusal(): KvError | undefined {

@@ -18,7 +18,7 @@ export function contradiction(ring: Ring, taken: RingMark): string | undefined {
   return `another ring ${taken.version} than the coordinator's history has`;
 }
 
-/** Nobody has ever been in it: it is that of a new cluster, or of a coordinator that has lost all that it had. */
-export function isBlank({ nodes, standbys, slots }: Ring): boolean {
-  return nodes.length === 0 && standbys.length === 0 && slots.every(({ owner }) => owner === undefined);
+/** No data node has ever been in it: it is that of a new cluster, or of a coordinator that has lost all that it had. */
+export function isBlank({ slots }: Ring): boolean {
+  return slots.every(({ owner }) => owner === undefined);
 }

@@ -5,6 +5,7 @@ import { settingsOf } from "../../core/cluster/role.ts";
 import type { Address } from "../../core/platform/ports.ts";
 import { createRing, ringToJson } from "../../core/ring/document.ts";
 import { fnv1a32 } from "../../core/ring/hash.ts";
+import { withNode } from "../../core/ring/members.ts";
 import { slotOf } from "../../core/ring/placement.ts";
 import type { NodeRef, Ring } from "../../core/ring/ring.ts";
 import { newIdentity, writeIdentity } from "../../core/storage/identity.ts";
@@ -187,12 +188,13 @@ export class Cluster {
     writeIdentity(mounted, FOLDER, identity);
     if (ringVersion !== undefined) {
       const ring = createRing(settings, "another cluster", "master", "nonce", this.plan.config);
-      const standbys = [{
+      const seat = {
         ref: { id: identity.nodeId, incarnation: 1 },
         address: "elsewhere:1",
+        label: 0,
         leaving: false,
-      }];
-      const text = ringToJson({ ...ring, version: ringVersion, standbys });
+      };
+      const text = ringToJson(withNode({ ...ring, version: ringVersion }, seat));
       replaceFileNow(mounted, FOLDER, "ring.json", new TextEncoder().encode(text));
     }
     mounted.syncFolder(FOLDER);

@@ -170,7 +170,7 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "an answer without promises",
     file: "core/replication/slot_owner.ts",
-    find: "return clock.monotonicMs() < leaseUntilMs && clock.wallMs() < leaseUntilWallMs;",
+    find: "return nowMs < leaseUntilMs && wallMs < leaseUntilWallMs && Math.abs(apartMs) <= CLOCKS_APART_MS;",
     replace: "return leaseUntilMs > 0;",
     why: "a paused owner answers after another has taken its place",
   },

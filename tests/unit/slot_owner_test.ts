@@ -27,7 +27,7 @@ async function newOwner(clientsMax = 10, minInSync = 1, bytesMax = 1 << 20) {
   engine.onDurable(() => owner.advance());
   owner.adopt({ owner: self, epoch: 1, isr: [self], isrSeq: 1 }, []);
   await nextGroup(engine);
-  return { engine, owner, disk, clock, self };
+  return { engine, owner, disk, clock, self, promises };
 }
 
 /** A put of the key "k", with what the caller changes. */
@@ -260,5 +260,23 @@ Deno.test("slot owner: while too much waits for its commit, writes are refused b
   owner.write(put(7), collect(answers));
   await nextGroup(engine);
   assertEquals(answers.at(-1), `${Outcome.Updated} 6`);
+  await engine.close();
+});
+
+Deno.test("slot owner: after the machine was suspended no promise counts, wherever the wall clock is set then", async () => {
+  const { engine, owner, clock, self, promises } = await newOwner();
+  promises.learn(600);
+  const other = { id: "other", incarnation: 1 };
+  owner.adopt({ owner: self, epoch: 1, isr: [self, other], isrSeq: 2 }, [other]);
+  const [follower] = owner.inSync.followers;
+  owner.promised(follower!, clock.monotonicMs(), clock.wallMs());
+  assertEquals(owner.canAnswer, true);
+  clock.wallAheadMs = 5000;
+  assertEquals(owner.canAnswer, false);
+  clock.wallAheadMs = -200;
+  assertEquals(owner.canAnswer, false, "it is not known for how long it was suspended");
+  owner.inSync.voidPromises();
+  owner.promised(follower!, clock.monotonicMs(), clock.wallMs());
+  assertEquals(owner.canAnswer, true);
   await engine.close();
 });

@@ -14,8 +14,11 @@ export class TestClock implements Clock {
     return this.#nowMs;
   }
 
+  /** How far the wall clock is ahead. */
+  wallAheadMs = 0;
+
   wallMs(): number {
-    return this.#nowMs;
+    return this.#nowMs + this.wallAheadMs;
   }
 
   after(delayMs: number, fire: () => void): Cancel {
