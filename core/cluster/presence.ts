@@ -1,5 +1,6 @@
 import { CoordinatorError, type Session } from "../coordination/coordinator.ts";
 import type { Address } from "../platform/ports.ts";
+import { sameRef } from "../ring/ring.ts";
 import { formatRegistration, parseRegistration, type Registered, type Registration } from "./registration.ts";
 
 /**
@@ -21,8 +22,13 @@ export async function ensurePresence(
     return await ensurePresence(session, folder, address, own, changed);
   }
   const registration = parseRegistration(found.data);
-  if (found.stat.ephemeralOwner === session.id && registration !== undefined) {
-    return { ...registration, address, path, version: found.stat.version };
+  if (found.stat.ephemeralOwner === session.id) {
+    if (registration !== undefined && sameRef(registration.ref, own.ref)) {
+      return { ...registration, address, path, version: found.stat.version };
+    }
+    // A master has written here what it had read of an earlier process: versions begin anew with each node.
+    await session.set(path, formatRegistration(own), found.stat.version);
+    return await ensurePresence(session, folder, address, own, changed);
   }
   if (registration?.ref.id === own.ref.id) {
     // Left over from an earlier session of this very node, whose folder nobody else can have.

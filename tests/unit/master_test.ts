@@ -4,7 +4,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
 import type { Log } from "../../core/platform/ports.ts";
 import { Leaving } from "../../core/cluster/leaving.ts";
-import { parseRegistration } from "../../core/cluster/registration.ts";
+import { formatRegistration, parseRegistration } from "../../core/cluster/registration.ts";
 import { admin, cluster } from "../../core/rpc/methods.ts";
 import { ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
 import { MasterWorld, PATHS } from "./master_world.ts";
@@ -202,4 +202,20 @@ Deno.test("master: while the coordinator is out nobody is kept waiting, neither 
   await world.runMs(3000);
   const before = world.ring!.version;
   assertEquals((await propose()).version, before + 1);
+});
+
+Deno.test("master: a registration that was overwritten by what it was before is put right by its process", async () => {
+  const world = await running(11);
+  const { address, ref, coordinator } = world.program("a");
+  const path = `${PATHS.dataNodes}/${address}`;
+  const written = () => parseRegistration(world.ensemble.truth.read(path)!.data)!;
+  assertEquals(written().ref, ref);
+  const session = await world.wait(coordinator.open());
+  const { version } = world.ensemble.truth.read(path)!.stat;
+  await world.wait(
+    session.set(path, formatRegistration({ ref: { id: "a", incarnation: 9 }, label: 3 }), version),
+  );
+  assertEquals(written().ref.incarnation, 9);
+  await world.until("a is registered as it is", () => written().ref.incarnation === ref.incarnation);
+  await world.until("the master has told its label", () => written().label === 0);
 });
