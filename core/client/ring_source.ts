@@ -121,7 +121,9 @@ export class RingSource {
     if (this.#closed || message.version <= (this.#current?.version ?? 0)) return;
     const ring = ringFromMessage(message);
     const known = this.#current;
-    if (known !== undefined && known.clusterId !== ring.clusterId && !isBlank(known)) {
+    // A blank ring gives way to the one that a master has accepted in its place, not to that of any process it lists.
+    const mayChange = known === undefined || isBlank(known) && this.options.addresses.includes(from);
+    if (known?.clusterId !== ring.clusterId && !mayChange) {
       throw new KvError("refused", `${from} belongs to another cluster, ${ring.clusterId}`);
     }
     this.#current = ring;

@@ -132,6 +132,24 @@ Deno.test("the ring of another cluster is refused", async () => {
   assert(world.logged.some((line) => line.includes("belongs to another cluster")));
 });
 
+Deno.test("a blank ring gives way to the one that a given server has in its place, not to that of a node", async () => {
+  const { world, masters, nodes } = await cluster();
+  const [a, b] = [nodes[0].node, nodes[1].node];
+  const [blank, another] = [ringOf(1, [a, b], () => undefined), ringOf(9, [a, b], () => a, "another")];
+  for (const master of masters) master.ring = undefined;
+  const [client, other] = masters.map(({ node }) => world.client([node.address]));
+  for (const master of masters) master.offer(blank);
+  for (const each of [client!, other!]) assertEquals(await world.run(each.ring()), blank);
+
+  masters[1].offer(another);
+  await world.runMs(100);
+  assertEquals(await other!.ring(), another);
+  masters[0].kill();
+  for (const node of nodes) node.offer(another);
+  await world.runUntil(() => nodes.every(({ watches }) => watches > 3));
+  assertEquals(await client!.ring(), blank);
+});
+
 Deno.test("masters that answer pings but have no ring yet are asked at a moderate rate", async () => {
   const { world, masters } = await cluster();
   for (const master of masters) master.watchFails = new KvError("unavailable", "no ring yet");
