@@ -247,7 +247,7 @@ export class DataNode {
     try {
       checkSameSettings(settingsOf(config), ring.settings);
       const { clusterId } = this.#engine;
-      // A ring that nobody has ever been in may yet give way to the one of a cluster whose coordinator has lost it.
+      // A ring in which no data node has ever been may yet give way to the one of a cluster whose coordinator has lost it.
       if (clusterId !== undefined || !isBlank(ring)) this.#engine.adoptCluster(ring.clusterId, ring.settings);
     } catch (error) {
       return this.#fail(error as Error);

@@ -281,7 +281,8 @@ export class SlotOwner {
     const { leaseUntilMs, leaseUntilWallMs } = this.inSync;
     if (leaseUntilMs === Infinity) return true;
     const { clock } = this.#parts;
-    const [nowMs, wallMs] = [clock.monotonicMs(), clock.wallMs()];
+    const nowMs = clock.monotonicMs();
+    const wallMs = clock.wallMs();
     // The wall clock too: a machine that was suspended has a monotonic clock that stood still. And if somebody has set
     // the wall clock since the promises were given, it does not tell for how long.
     const apartMs = (wallMs - nowMs) - (leaseUntilWallMs - leaseUntilMs);
