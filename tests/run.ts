@@ -34,7 +34,7 @@ const STAGES: readonly Stage[] = [
   { name: "format", run: { command: [deno, "fmt", "--check"] }, minutesMax: 1 },
   { name: "lint", run: { command: [deno, "lint", "--quiet"] }, minutesMax: 1 },
   { name: "types", run: { command: [deno, "check", "--quiet", "--frozen"] }, minutesMax: 2 },
-  { name: "unit", run: { tests: ["--parallel", "--trace-leaks", "tests/unit"] }, minutesMax: 4 },
+  { name: "unit", run: { tests: ["--parallel", "--trace-leaks", "tests/unit"] }, minutesMax: 6 },
   { name: "simulation", run: { command: simulation() }, minutesMax: 8 },
   { name: "zookeeper", run: { tests: ["tests/zookeeper"] }, minutesMax: 3 },
   { name: "e2e", run: { tests: ["tests/e2e"] }, minutesMax: 18 },

@@ -1,4 +1,5 @@
 import { AIMED_FAULTS } from "./faults/aimed.ts";
+import { CLIENT_FAULTS } from "./faults/clients.ts";
 import { COORDINATOR_FAULTS } from "./faults/coordinator.ts";
 import { DISK_FAULTS } from "./faults/disk.ts";
 import type { Fault } from "./faults/fault.ts";
@@ -16,4 +17,5 @@ export const FAULTS: readonly Fault[] = [
   ...MEMBERSHIP_FAULTS,
   ...AIMED_FAULTS,
   ...OPERATOR_FAULTS,
+  ...CLIENT_FAULTS,
 ];

@@ -1,6 +1,6 @@
 /** Every pair of a step of a transfer and a participant that is struck at it. */
 
-import { type Kind, type Participant, stepsOf, Transfer } from "./transfer.ts";
+import { type Blow, type Kind, type Participant, stepsOf, Transfer } from "./transfer.ts";
 import type { Step } from "./steps.ts";
 
 /** For each kind of transfer the participants, and what stands over their columns. */
@@ -13,6 +13,9 @@ export const PARTICIPANTS: Readonly<Record<Kind, Readonly<Record<Participant, st
 function columns(source: string, target: string): Readonly<Record<Participant, string>> {
   return { source, target, standby: "standby", "active master": "active master", ZooKeeper: "ZooKeeper" };
 }
+
+/** In the order of the tables. */
+export const BLOWS: readonly Blow[] = ["killed", "stopped", "cut off"];
 
 /** When who was struck comes back: while the others still deal with it, and long after its session has ended. */
 export const RETURNS_MS = [300, 6000] as const;
@@ -30,6 +33,7 @@ export async function play(
   kind: Kind,
   step: Step,
   participant: Participant,
+  blow: Blow,
   backAfterMs: number,
 ): Promise<Cell["outcome"]> {
   const transfer = new Transfer(kind, SEED);
@@ -40,7 +44,7 @@ export async function play(
       await transfer.reach(each);
       if (each.name === step.name) break;
     }
-    transfer.strike(participant, backAfterMs);
+    transfer.strike(participant, blow, backAfterMs);
     await transfer.end();
     return { longestMs: transfer.longestMs };
   } catch (error) {
@@ -51,11 +55,12 @@ export async function play(
 const SEED = 1;
 
 /** All cells of one kind of transfer. */
-export async function playAll(kind: Kind, backAfterMs: number): Promise<Cell[]> {
+export async function playAll(kind: Kind, blow: Blow, backAfterMs: number): Promise<Cell[]> {
   const cells: Cell[] = [];
   for (const step of stepsOf(kind)) {
     for (const participant of Object.keys(PARTICIPANTS[kind]) as Participant[]) {
-      cells.push({ kind, step, participant, outcome: await play(kind, step, participant, backAfterMs) });
+      const outcome = await play(kind, step, participant, blow, backAfterMs);
+      cells.push({ kind, step, participant, outcome });
     }
   }
   return cells;

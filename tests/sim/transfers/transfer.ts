@@ -13,6 +13,9 @@ export type Kind = keyof typeof FIRST_STEPS;
 
 export type Participant = "source" | "target" | "standby" | "active master" | "ZooKeeper";
 
+/** Ended as by a crash and started again, held up as by SIGSTOP, or out of everybody's reach. */
+export type Blow = "killed" | "stopped" | "cut off";
+
 /** For each kind: the data nodes, those among them that a slot goes from and to, and which slot. At 13 seats. */
 const CASTS = {
   // Label 6 comes to label 0, and gets the slots 4 to 9.
@@ -142,24 +145,49 @@ export class Transfer {
     return this.#until(`step "${name}"`, () => reached(this));
   }
 
-  /** Ends the participant as a crash does, and starts it again. */
-  strike(participant: Participant, backAfterMs: number): void {
-    const { ensemble, scheduler, masters, standbys } = this.cluster;
+  /** Strikes the participant, and lets it come back. An ensemble that answers nobody is all the same to everybody. */
+  strike(participant: Participant, blow: Blow, backAfterMs: number): void {
+    const { ensemble, scheduler } = this.cluster;
     if (participant === "ZooKeeper") {
       ensemble.outage(true);
       scheduler.after(backAfterMs, () => ensemble.outage(false));
       return;
     }
-    const machine: Machine<Program> | undefined = {
+    const machine = this.#machineOf(participant);
+    if (!machine?.alive) throw new Error(`${participant} does not run`);
+    if (blow === "killed") {
+      machine.kill("process");
+      machine.retired = false;
+      machine.startIn(backAfterMs);
+    } else if (blow === "stopped") {
+      machine.pause();
+      scheduler.after(backAfterMs, () => machine.resume());
+    } else {
+      this.#cutOff(machine.name, true);
+      scheduler.after(backAfterMs, () => this.#cutOff(machine.name, false));
+    }
+  }
+
+  #machineOf(participant: Exclude<Participant, "ZooKeeper">): Machine<Program> | undefined {
+    const { masters, standbys } = this.cluster;
+    return {
       "source": this.source,
       "target": this.target,
       "standby": standbys[0],
       "active master": masters.find(({ program }) => program?.active),
     }[participant];
-    if (!machine?.alive) throw new Error(`${participant} does not run`);
-    machine.kill("process");
-    machine.retired = false;
-    machine.startIn(backAfterMs);
+  }
+
+  #cutOff(name: string, on: boolean): void {
+    const { network, ensemble, names } = this.cluster;
+    ensemble.cut(name, on);
+    for (const other of names) {
+      if (other === name) continue;
+      if (on) network.cut(name, other);
+      else network.heal(name, other);
+      if (on) network.cut(other, name);
+      else network.heal(other, name);
+    }
   }
 
   /** Resolves when all is in its place again; rejects with what is wrong. */

@@ -42,6 +42,8 @@ export interface Link {
   readonly processes: readonly [SimProcess, SimProcess | undefined];
   /** `survivor` learns that the other process is gone. */
   breakAt(survivor: SimProcess, error: UnreachableError): void;
+  /** The connection breaks, and both ends learn of it. */
+  reset(error: UnreachableError): void;
   /** The machine of one end is off: what it could not send yet is gone. */
   lost(process: SimProcess): void;
   /** Messages that waited for a partition to end may go on. */
@@ -166,6 +168,13 @@ export class SimNetwork<L> {
   /** The process stands still: its peers give their connections up, unless it goes on before. */
   paused(process: SimProcess): void {
     for (const link of this.links) if (link.processes.includes(process)) this.#giveUp(link);
+  }
+
+  /** The connections that the process has made break. */
+  reset(process: SimProcess): void {
+    for (const link of [...this.links]) {
+      if (link.processes[0] === process && link.open) link.reset(new UnreachableError("connection reset"));
+    }
   }
 
   /** To be called for a new link: one into a partition, or to a process that stands still, is given up in time. */

@@ -84,6 +84,10 @@ class Call implements Link {
     if (survivor === this.client) this.network.scheduler.after(0, () => this.finish(error), this.client);
   }
 
+  reset(error: UnreachableError): void {
+    this.network.scheduler.after(this.network.latencyMs(), () => this.finish(error), this.client);
+  }
+
   lost(): void {}
 
   resume(): void {}
@@ -96,9 +100,7 @@ class Call implements Link {
     if (network.random.chance(network.settings.callLoss)) return network.count("call message lost");
     if (network.random.chance(network.settings.reset)) {
       network.count("call reset");
-      const error = new UnreachableError("connection reset");
-      network.scheduler.after(network.latencyMs(), () => this.finish(error), this.client);
-      return;
+      return this.reset(new UnreachableError("connection reset"));
     }
     network.scheduler.after(network.delayMs(from, to), arrive, to, "call");
   }

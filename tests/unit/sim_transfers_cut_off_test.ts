@@ -1,0 +1,3 @@
+import { testTransfersStruck } from "./transfers_struck.ts";
+
+testTransfersStruck("cut off");
