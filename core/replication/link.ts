@@ -224,8 +224,12 @@ export class Link implements Incoming<ReplicateReply> {
       if (followed.nextLsn > first) {
         marks.push({ followed, session: followed.session, lsn: followed.nextLsn - 1 });
       }
-      if (this.#writer.bytes >= BATCH_BYTES) break;
       this.#ready.delete(followed);
+      if (this.#writer.bytes >= BATCH_BYTES) {
+        // Behind the others: one slot that always has more to send must not keep them waiting.
+        this.#ready.add(followed);
+        break;
+      }
       if (followed.fallenBehind) followed.reset();
     }
     return marks;

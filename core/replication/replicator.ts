@@ -236,6 +236,8 @@ export class Replicator {
       this.parts.log("debug", "the master did not take proposals", { error: messageOf(error) });
     }
     this.#proposing = false;
+    // It was not looked at meanwhile, and does not wait for long.
+    if (this.#rounds.open) this.#wake();
   }
 
   #proposals(ring: Ring, placement: Placement): Proposal[] {

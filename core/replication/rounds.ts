@@ -8,6 +8,8 @@ import type { SlotOwner } from "./slot_owner.ts";
 const ROUND_MS = 500;
 /** How long writes to a slot are held off for its hand-over. */
 const HOLD_MS = 100;
+/** How long a round waits for the held slots that are not complete yet; the others' holds must not run out. */
+const COMPLETE_WITHIN_MS = 80;
 /** After a hand-over that did not come about. */
 const HAND_OVER_AGAIN_MS = 1000;
 
@@ -25,6 +27,7 @@ export class Rounds {
   #nextMs = 0;
   /** The round is due, and waits for slots that are held to be complete at their successors. */
   #open = false;
+  #openUntilMs = 0;
   readonly #handOverNotBeforeMs = new Map<number, number>();
 
   constructor(private readonly clock: Clock, private readonly engine: Engine) {}
@@ -46,10 +49,13 @@ export class Rounds {
   #round(wishes: readonly OwnedWish[], urgent: OwnedWish[], nowMs: number): OwnedWish[] {
     const handOvers = wishes.filter(({ wish }) => wish.kind === ProposalKind.HAND_OVER);
     for (const { owner } of handOvers) this.#hold(owner, nowMs);
-    this.#open = handOvers.some((handOver) => handOver.owner.held && !this.#isComplete(handOver));
+    const held = handOvers.filter(({ owner }) => owner.held);
+    const complete = held.filter((handOver) => this.#isComplete(handOver));
+    if (!this.#open) this.#openUntilMs = nowMs + COMPLETE_WITHIN_MS;
+    this.#open = complete.length < held.length && nowMs < this.#openUntilMs;
     if (this.#open) return urgent;
     this.#nextMs = nowMs + ROUND_MS;
-    return wishes.filter(({ owner, wish }) => wish.kind !== ProposalKind.HAND_OVER || owner.held);
+    return wishes.filter((owned) => owned.wish.kind !== ProposalKind.HAND_OVER || complete.includes(owned));
   }
 
   #hold(owner: SlotOwner, nowMs: number): void {

@@ -1,6 +1,6 @@
 /** Which members an owner wants to be rid of, and that it does not blame others for its own sleep. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, fail } from "@std/assert";
 import { type Proposal, ProposalKind } from "../../proto/gen/kv/v1/cluster.ts";
 import { Copies } from "../../core/cluster/copies.ts";
 import { RingKeeper } from "../../core/cluster/ring_keeper.ts";
@@ -55,7 +55,7 @@ async function owning() {
   await world.runUntil(() => copies.slots.owned().every((slot) => copies.view(slot).owner?.canAnswer));
   await world.runMs(1000);
   assertEquals(asked, []);
-  return { world, owner: owner!, standby: standby!, asked };
+  return { world, owner: owner!, standby: standby!, asked, copies };
 }
 
 Deno.test("an owner that was held up itself wants to be rid of nobody", async () => {
@@ -85,4 +85,31 @@ Deno.test("an owner that is held up now and then still finds the member that is 
   }
   assert(asked.length > 0);
   assertEquals(new Set(asked.map(({ kind }) => kind)), new Set([ProposalKind.REMOVE]));
+});
+
+Deno.test("a slot with more to send than the follower takes does not keep the others waiting", async () => {
+  const { world, copies, asked } = await owning();
+  world.network.settings.latencyMsMin = 50;
+  const put = (slot: number, bytes: number, done: () => void) => {
+    const key = `key of ${slot}`;
+    const request = {
+      kind: "put",
+      key,
+      hash: slot,
+      value: new Uint8Array(bytes),
+      condition: undefined,
+    } as const;
+    const ids = { clientId: "", sequence: 0, lowestUnfinished: 0, retry: false };
+    copies.slots.owner(slot)!.write({ ...request, ...ids }, { done, failed: (error) => fail(error.message) });
+  };
+  let busy = true;
+  const again = () => busy && put(0, 400_000, again);
+  for (let i = 0; i < 20; i++) again();
+  await world.runMs(500);
+  let answered = 0;
+  for (let slot = 1; slot < MSN; slot++) put(slot, 10, () => answered++);
+  await world.runMs(1000);
+  busy = false;
+  assertEquals(answered, MSN - 1);
+  assertEquals(asked, []);
 });

@@ -60,6 +60,14 @@ Deno.test("rounds: a round waits for the slots that are held, as long as there a
   clock.advance(100);
   assertEquals([rounds.due([handOver, superfluous], false), rounds.open], [[superfluous], false]);
 
+  // One that is complete goes without one that is not.
+  const complete = wish(2, ProposalKind.HAND_OVER);
+  complete.wish.follower.ackedLsn = 0;
+  clock.advance(1000);
+  assertEquals([rounds.due([handOver, complete], false), rounds.open], [[], true]);
+  clock.advance(80);
+  assertEquals([rounds.due([handOver, complete], false), rounds.open], [[complete], false]);
+
   // Or it goes out of sync meanwhile, and there is nothing to wait for.
   clock.advance(1000);
   assertEquals([rounds.due([handOver], false), rounds.open], [[], true]);
