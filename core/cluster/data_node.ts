@@ -20,7 +20,7 @@ import { Engine } from "../storage/engine.ts";
 import { Copies, type ReplicaView } from "./copies.ts";
 import { copyStates, inspect, ownSlots } from "./inspection.ts";
 import { bindKv } from "./kv_service.ts";
-import { Leaving } from "./leaving.ts";
+import { holdings, Leaving, UNLISTED } from "./leaving.ts";
 import { Membership } from "./membership.ts";
 import { Operations } from "./operations.ts";
 import { pathsBelow } from "./paths.ts";
@@ -177,7 +177,8 @@ export class DataNode {
   #drain({ node }: DrainRequest): DrainReply {
     this.#checkMeant(node);
     const { ring } = this.#rings;
-    const left = ring === undefined ? "this node knows no ring yet" : withoutMember(ring, this.self);
+    if (ring === undefined) throw new KvError("refused", "this node knows no ring yet");
+    const left = holdings(ring, this.self).unlisted ? UNLISTED : withoutMember(ring, this.self);
     if (typeof left === "string") throw new KvError("refused", left);
     this.#draining ??= this.#giveAllAway().then((reason) => {
       if (reason === undefined) return this.stop();

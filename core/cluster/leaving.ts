@@ -15,6 +15,8 @@ const MASTER_WAIT_MS = 5000;
 /** The registration goes with the session in any case. */
 const WITHDRAW_WAIT_MS = 1000;
 
+export const UNLISTED = "the ring lists an earlier process on this folder, and not yet this one";
+
 export interface LeavingOptions {
   readonly clock: Clock;
   readonly transport: Transport;
@@ -42,6 +44,7 @@ export class Leaving {
     for (;;) {
       const held = rings.ring && holdings(rings.ring, this.options.self);
       if (held === undefined) return undefined;
+      if (held.unlisted) return UNLISTED;
       if (!held.released) {
         const refusal = await this.#ask();
         if (refusal !== undefined) return refusal;
@@ -86,6 +89,8 @@ export interface Holdings {
   readonly owned: number;
   /** Slots of others with which it is in sync. */
   readonly copied: number;
+  /** An earlier process of the node is listed with that: nobody lets this one go, or lists it once it has withdrawn. */
+  readonly unlisted: boolean;
   /** The master knows that it leaves. */
   readonly released: boolean;
 }
@@ -94,6 +99,8 @@ export interface Holdings {
 export function holdings({ nodes, standbys, slots }: Ring, self: NodeRef): Holdings {
   const owned = slots.filter(({ owner }) => owner?.id === self.id).length;
   const members = slots.filter(({ isr }) => isr.some(({ id }) => id === self.id)).length;
-  const stays = [...nodes, ...standbys].some(({ ref, leaving }) => sameRef(ref, self) && !leaving);
-  return { owned, copied: members - owned, released: !stays };
+  const listed = [...nodes, ...standbys].find(({ ref }) => ref.id === self.id);
+  const isEarlier = listed !== undefined && !sameRef(listed.ref, self);
+  const released = listed === undefined || isEarlier || listed.leaving;
+  return { owned, copied: members - owned, unlisted: isEarlier && members > 0, released };
 }

@@ -51,13 +51,22 @@ export class Leftovers {
     this.#cancel();
   }
 
-  /** Deletes what may go without waiting for a second look, and ends: the node has left. Takes so long at most. */
+  /** Deletes what may go without waiting for a second look, and ends: the node has left. The rest stays after so long. */
   async settle(withinMs: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const cancel = this.parts.clock.after(withinMs, resolve);
     await Promise.race([this.#deleteAll().then(() => this.parts.engine.compacted()), promise]);
     cancel();
     this.stop();
+    this.#tellKept();
+  }
+
+  #tellKept(): void {
+    const ring = this.parts.ring();
+    const slots = ring === undefined ? [] : this.#found(ring).map(({ slot }) => slot);
+    if (slots.length === 0) return;
+    const message = "copies stay in the folder: their owners have not let them go";
+    this.parts.log("info", message, { slots: slotRuns(slots) });
   }
 
   async #deleteAll(): Promise<void> {

@@ -31,8 +31,9 @@ export function letGo({ self, engine, log, owner }: LettingGoParts, request: Let
 
 /**
  * Why the copy has to stay where it is; undefined: it may go. Whatever ring may be written next, nobody is in sync in it
- * but those that count here, and whoever is to follow later is asked first what it has. A copy with records that the
- * slot's history lacks, or of which that cannot be told, is kept for people; what is committed there is in the history.
+ * but those that count here, and whoever is to follow later is asked first what it has. Until all that are to follow are
+ * in sync, the copy may be the only one but the owner's. One with records that the slot's history lacks, or of which
+ * that cannot be told, is kept for people; what is committed there is in the history.
  */
 export function whyKept(
   owner: SlotOwner | undefined,
@@ -48,6 +49,7 @@ export function whyKept(
   if (inSync.followers.some(({ ref }) => ref.id === id)) return "it is in sync, or is to be";
   if (position.damaged) return "it is damaged: nobody knows what it had";
   if (lastLsn === 0) return undefined;
+  if (inSync.followers.some(({ inRing }) => !inRing)) return "others are to have it first";
   if (position.runEpochs[0]! < owner.lineage) return "it is of an earlier lineage";
   const ours = ownLog(owner, engine);
   if (lastLsn > ours.committedLsn || forkOf(ours, position) !== lastLsn) {

@@ -2,8 +2,15 @@
 
 import { assert, assertEquals } from "@std/assert";
 import type { DataNode } from "../../core/cluster/data_node.ts";
+import { holdings, UNLISTED } from "../../core/cluster/leaving.ts";
+import { pathsBelow } from "../../core/cluster/paths.ts";
+import { KvError } from "../../core/platform/errors.ts";
+import type { RingNode } from "../../core/ring/ring.ts";
+import { admin } from "../../core/rpc/methods.ts";
 import { differences } from "../sim/convergence.ts";
+import type { Machine } from "../sim/machine.ts";
 import { Stage } from "../sim/stories/stage.ts";
+import { ringOf } from "./client_world.ts";
 
 const KEY = "b";
 
@@ -69,4 +76,74 @@ Deno.test("leaving: one goes while two come: every key stays where it can be rea
   assertEquals(seats().toSorted(), ["data2", "data3", "data4"]);
   for (const key of keys) assertEquals((await stage.get(key)).kind, "value", key);
   assertEquals(cluster.violations, []);
+});
+
+Deno.test("leaving: one that a master has dropped waits until owners have, one whose earlier process is listed does not", () => {
+  const node = (id: string, incarnation: number, leaving = false) => (
+    { ref: { id, incarnation }, address: `${id}:1`, label: 0, leaving }
+  );
+  const [self, other] = [node("self", 2), node("other", 1)];
+  const by = (nodes: RingNode[], copy: RingNode) => {
+    const ring = ringOf(1, nodes, () => other);
+    const slots = ring.slots.map((slot) => ({ ...slot, isr: [...slot.isr, copy.ref] }));
+    const { unlisted, released } = holdings({ ...ring, slots }, self.ref);
+    return { unlisted, released };
+  };
+  assertEquals(by([other, self], self), { unlisted: false, released: false });
+  assertEquals(by([other, node("self", 2, true)], self), { unlisted: false, released: true });
+  assertEquals(by([other], self), { unlisted: false, released: true });
+  for (const earlier of [node("self", 1), node("self", 1, true)]) {
+    assertEquals(by([other, earlier], earlier), { unlisted: true, released: true });
+    assertEquals(by([other, earlier], other), { unlisted: false, released: true }, "it has nothing");
+  }
+});
+
+/** A data node with a key that was started again while there was no master: the ring lists the process before. */
+async function unlisted() {
+  const stage = new Stage({ name: "not listed", about: "", masters: 1, script: () => Promise.resolve() });
+  for (const name of ["client1", "master1", "data1"]) {
+    stage.start(name);
+    await stage.until(`${name} runs`, () => stage.machine(name).ready);
+  }
+  await stage.put(KEY, "1");
+  const machine = stage.machine("data1") as Machine<DataNode>;
+  for (const each of [stage.machine("master1"), machine]) each.kill("process");
+  const said: string[] = [];
+  stage.cluster.listeners.said = (name, _level, text) => void (name === machine.name && said.push(text));
+  machine.start();
+  const { truth } = stage.cluster.ensemble;
+  await stage.until("it is registered", () => {
+    if (machine.program!.replica(0) === undefined) return false;
+    const { address, self: { incarnation } } = machine.program!;
+    const registration = truth.read(`${pathsBelow("/kv").dataNodes}/${address}`);
+    return registration?.data.includes(`"incarnation":${incarnation}`) ?? false;
+  });
+  return { stage, machine, said };
+}
+
+Deno.test("leaving: one that is told to stop before it is listed again ends, and keeps what it has", async () => {
+  const { stage, machine, said } = await unlisted();
+  machine.retired = true;
+  void machine.program!.leave();
+  await stage.until("it has ended", () => !machine.alive, 5000);
+  assertEquals(said.filter((text) => text.includes(UNLISTED)).length, 1);
+
+  machine.retired = false;
+  stage.start("master1", machine.name);
+  await stage.until("it is back", () => machine.ready);
+  assertEquals((await stage.get(KEY)).kind, "value");
+});
+
+Deno.test("leaving: one that is not listed again yet refuses to be drained, and is listed when there is a master", async () => {
+  const { stage, machine } = await unlisted();
+  const { self, address } = machine.program!;
+  const { transport } = stage.cluster.clients[0]!.program!.world;
+  let refusal: unknown;
+  transport.call(address, admin.drain, { node: self }, 1000).catch((error) => refusal = error);
+  await stage.until("it refuses", () => refusal !== undefined);
+  assert(refusal instanceof KvError && refusal.code === "refused" && refusal.message.includes(UNLISTED));
+
+  stage.start("master1");
+  await stage.until("it is listed", () => machine.ready);
+  assertEquals((await stage.get(KEY)).kind, "value");
 });

@@ -6,6 +6,7 @@ import { Copies } from "../../core/cluster/copies.ts";
 import { RingKeeper } from "../../core/cluster/ring_keeper.ts";
 import { defaultConfig } from "../../core/platform/config.ts";
 import { KvError } from "../../core/platform/errors.ts";
+import type { Log } from "../../core/platform/ports.ts";
 import { letGo, whyKept } from "../../core/replication/letting_go.ts";
 import { Promises } from "../../core/replication/promises.ts";
 import { RecentRecords } from "../../core/replication/recent_records.ts";
@@ -48,8 +49,8 @@ async function owning(lineage = 0) {
     engine.append({ ...record, clientId: "", sequence: 0, lowestUnfinished: 0, outcome: 0 });
   }
   const owner = new SlotOwner(parts, SLOT, 4, lineage);
-  const adopt = (isrSeq: number, followers: readonly NodeRef[]) =>
-    owner.adopt({ owner: self, epoch: 4, isr: [self], isrSeq }, followers);
+  const adopt = (isrSeq: number, followers: readonly NodeRef[], inSync: readonly NodeRef[] = []) =>
+    owner.adopt({ owner: self, epoch: 4, isr: [self, ...inSync], isrSeq }, followers);
   adopt(ISR_SEQ, []);
   await nextGroup(engine);
   owner.advance();
@@ -75,8 +76,6 @@ Deno.test("letting go: an owner refuses what it does not serve just so, and whom
   assertEquals(whyKept(undefined, engine, ASKER, { position: GOOD, isrSeq: ISR_SEQ }), unserved);
   for (const epoch of [3, 5]) assertEquals(ask({ ...GOOD, epoch }), unserved);
   for (const isrSeq of [4, 6]) assertEquals(ask(GOOD, isrSeq), "the ring is another one here");
-  adopt(ISR_SEQ, [OTHER]);
-  assertEquals(ask(GOOD), undefined, "another node follows");
   const followed = "it is in sync, or is to be";
   adopt(ISR_SEQ, [{ ...ASKER, incarnation: 2 }]);
   assertEquals(ask(GOOD), followed, "whichever process of it");
@@ -91,6 +90,20 @@ Deno.test("letting go: an owner refuses what it does not serve just so, and whom
   assertEquals(ask(GOOD, ISR_SEQ + 1), undefined, "proposed in vain");
   owner.close("a test wants it");
   assertEquals(ask(GOOD, ISR_SEQ + 1), unserved);
+  await engine.close();
+});
+
+Deno.test("letting go: an owner refuses while one that is to have a copy has none yet", async () => {
+  const { engine, owner, adopt } = await owning();
+  const ask = (copy: SlotPosition) => whyKept(owner, engine, ASKER, { position: copy, isrSeq: ISR_SEQ });
+  adopt(ISR_SEQ, [OTHER]);
+  assertEquals(ask(GOOD), "others are to have it first");
+  assertEquals(ask(position(0, [0], [0])), undefined, "nothing is lost with an empty one");
+  owner.inSync.propose(owner.inSync.followers[0]!);
+  owner.inSync.promised(owner.inSync.followers[0]!, 1e9, 1e9);
+  assertEquals(ask(GOOD), "others are to have it first", "the master may refuse it");
+  adopt(ISR_SEQ, [OTHER], [OTHER]);
+  assertEquals(ask(GOOD), undefined);
   await engine.close();
 });
 
@@ -142,7 +155,8 @@ async function two() {
     const disk = new SimDisk(clock, random);
     const engine = await world.run(openOn(disk));
     const rings = new RingKeeper();
-    const ports = { clock, random, disk, transport: world.transport(process), log: () => {} };
+    const log: Log = (_level, message, fields) => void world.logged.push(`${message} ${fields?.slots}`);
+    const ports = { clock, random, disk, transport: world.transport(process), log };
     const copies = new Copies(engine, ref, SETTINGS.msn, rings, defaultConfig(), ports, () => {});
     rings.onRing((ring) => copies.adopt(ring));
     await ports.transport.listen(address, (services) => copies.bind(services));
@@ -229,4 +243,16 @@ Deno.test("leftovers: a node that has left is rid of its copies at once, and doe
   assert(again.world.scheduler.nowMs - startMs < 3500);
   assertEquals(again.held().length, SETTINGS.msn);
   for (const { copies } of [a, b, again.a, again.b]) copies.stop();
+});
+
+Deno.test("leftovers: a node that has left keeps what others are to have first, and says so", async () => {
+  const { world, a, b, held } = await two();
+  const { ref } = seat("s", 0);
+  const left = ring(1, { nodes: [B], standbys: [{ ref, address: "s:1", leaving: false }] });
+  for (const { rings } of [a, b]) rings.offer(left);
+  await world.run(a.copies.leftovers.settle(3000));
+  assertEquals(held().length, SETTINGS.msn);
+  const said = `copies stay in the folder: their owners have not let them go 0..${SETTINGS.msn - 1}`;
+  assertEquals(world.logged.filter((line) => line === said).length, 1);
+  for (const { copies } of [a, b]) copies.stop();
 });
