@@ -126,11 +126,7 @@ export class Checkpoints {
   }
 
   async #flush(used: readonly DataFile[]): Promise<void> {
-    for (const file of used) {
-      if (!file.unsynced) continue;
-      file.flush();
-      await file.sync();
-    }
+    for (const file of used) await file.sync();
     // Until the folder is synced the file may be gone with the power, also if this checkpoint fails before.
     const created = used.filter((file) => file.created);
     const folders = new Set(created.map(({ path }) => path.slice(0, path.lastIndexOf("/"))));

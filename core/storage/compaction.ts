@@ -101,7 +101,6 @@ export class Compaction {
     if (this.#stopped) return;
     if (older.liveBytes > 0) return this.#damaged(older);
     await shard.lock.writing(async () => {
-      files.currentOf(shard).flush();
       await files.currentOf(shard).sync();
       files.dropOlder(shard);
     });
