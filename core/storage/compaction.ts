@@ -9,6 +9,8 @@ import type { CommittedState } from "./state.ts";
 
 /** Between two steps others have their turn. */
 const PAUSE_MS = 1;
+/** So much is copied at most between two syncs, so that none of them takes long. */
+const SYNC_EVERY_BYTES = 16 << 20;
 
 export interface CompactionParts {
   readonly clock: Clock;
@@ -92,16 +94,20 @@ export class Compaction {
     const { files, clock } = this.parts;
     if (shard.older === undefined) files.renew(shard);
     const older = shard.older!;
+    const current = files.currentOf(shard);
     const scan = new DataScan(older);
     while (!this.#stopped && older.liveBytes > 0) {
       const more = await shard.lock.writing(() => this.#step(shard, scan));
+      if (current.unsyncedBytes >= SYNC_EVERY_BYTES) await current.sync();
       if (!more) break;
       await clock.sleep(PAUSE_MS);
     }
     if (this.#stopped) return;
     if (older.liveBytes > 0) return this.#damaged(older);
+    // Gets and puts of the file wait for the lock: under it there is only the last moment's to be synced.
+    await current.sync();
     await shard.lock.writing(async () => {
-      await files.currentOf(shard).sync();
+      await current.sync();
       files.dropOlder(shard);
     });
   }

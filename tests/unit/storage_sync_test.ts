@@ -2,10 +2,22 @@
 
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { DiskError, type DiskFile } from "../../core/platform/ports.ts";
+import { fnv1a32Binary } from "../../core/ring/hash.ts";
+import { fileIndex } from "../../core/ring/primes.ts";
 import { BlockCache } from "../../core/storage/block_cache.ts";
 import { DataFile } from "../../core/storage/data_file.ts";
 import { SimDisk } from "../sim/world/disk.ts";
-import { commitAll, openOn, put, recordFor, seeded, TestClock, textOf, written } from "./storage_world.ts";
+import {
+  commitAll,
+  openOn,
+  put,
+  recordFor,
+  seeded,
+  SETTINGS,
+  TestClock,
+  textOf,
+  written,
+} from "./storage_world.ts";
 
 /** Tells of each sync of a data file, which begins when the promise is kept. */
 class WatchedDisk extends SimDisk {
@@ -97,3 +109,41 @@ Deno.test("storage: a checkpoint does not rely on a sync of compaction that has 
   await checkpoint;
   await engine.close();
 });
+
+const MIB = 1 << 20;
+
+Deno.test("storage: compaction syncs a long file in parts, and under the lock only the last moment's", async () => {
+  const disk = newDisk();
+  const engine = await openOn(disk, { compactStepBytes: MIB, syncNowBytesMax: 0 });
+  const bytes = new Uint8Array(MIB);
+  const { hash } = recordFor(engine, 1, { key: "a" });
+  const keys = keysBeside(hash, 20);
+  for (const key of [...keys, ...keys, "a", "a", "a"]) {
+    await written(engine, () => engine.append(recordFor(engine, 1, { key, value: bytes, outcome: 1 })));
+  }
+  const synced: { readonly locked: boolean; readonly bytes: number }[] = [];
+  let before = 0;
+  disk.beforeSync = (file) => {
+    if (!file.path.endsWith(".2")) return Promise.resolve();
+    const locked = !engine.lockOf(hash).tryRead();
+    if (!locked) engine.lockOf(hash).releaseRead();
+    synced.push({ locked, bytes: file.sizeBytes() - before });
+    before = file.sizeBytes();
+    return Promise.resolve();
+  };
+  await engine.checkpoint();
+  await engine.compacted();
+  assert(before > 20 * MIB);
+  for (const { locked, bytes } of synced) assert(bytes <= (locked ? MIB : 18 * MIB), JSON.stringify(synced));
+  await engine.close();
+});
+
+/** Keys that lie in the same file as those of that hash. */
+function keysBeside(hash: number, count: number): string[] {
+  const keys: string[] = [];
+  for (let i = 0; keys.length < count; i++) {
+    const key = `key-${i}`;
+    if (fileIndex(fnv1a32Binary(key), SETTINGS.levels) === fileIndex(hash, SETTINGS.levels)) keys.push(key);
+  }
+  return keys;
+}
