@@ -2,9 +2,11 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { KvError } from "../../core/platform/errors.ts";
+import { fnv1a32Binary } from "../../core/ring/hash.ts";
+import { fileIndex } from "../../core/ring/primes.ts";
 import type { Engine } from "../../core/storage/engine.ts";
 import { SimDisk } from "../sim/world/disk.ts";
-import { openOn, put, remove, seeded, TestClock, textOf, written } from "./storage_world.ts";
+import { openOn, put, remove, seeded, SETTINGS, TestClock, textOf, written } from "./storage_world.ts";
 
 const LIMITS = { segmentBytes: 2000, checkpointBytes: 40_000, reserveBytes: 60_000, compactBytesMin: 4000 };
 const VALUE = "x".repeat(1000);
@@ -84,5 +86,45 @@ Deno.test("space: a full disk stays full, and is served, while nothing is delete
   const { disk, engine, puts } = await fill();
   assert(disk.freeBytes() > LIMITS.reserveBytes / 2);
   for (let i = 0; i < puts; i++) assertEquals(engine.read(i % 13, `k${i}`)!.value.length, VALUE.length);
+  await engine.close();
+});
+
+const dataFiles = (disk: SimDisk) => disk.paths().filter((path) => path.includes("/files/"));
+
+Deno.test("space: to rewrite a file of which nothing is left takes no room", async () => {
+  const disk = new SimDisk(new TestClock(), seeded(3));
+  const engine = await openOn(disk, LIMITS);
+  for (let i = 0; i < 20; i++) await written(engine, () => put(engine, 1, `k${i}`, VALUE));
+  await engine.checkpoint();
+  assert(dataFiles(disk).length > 0);
+  for (let i = 0; i < 20; i++) await written(engine, () => remove(engine, 1, `k${i}`));
+  disk.faults.capacityBytes = disk.usedBytes() + LIMITS.reserveBytes / 4;
+  await engine.checkpoint();
+  await engine.compacted();
+  assertEquals(dataFiles(disk), []);
+  await engine.close();
+});
+
+Deno.test("space: compaction stops when others take its room, and then needs that for the rest alone", async () => {
+  const disk = new SimDisk(new TestClock(), seeded(3));
+  const engine = await openOn(disk, { ...LIMITS, compactStepBytes: 1 });
+  const keys = Array.from({ length: 99 }, (_, i) => `k${i}`).filter((key) =>
+    fileIndex(fnv1a32Binary(key), SETTINGS.levels) === 0
+  ).slice(0, 24);
+  for (const key of [...keys, ...keys, keys[0]!]) await written(engine, () => put(engine, 1, key, VALUE));
+  await engine.checkpoint();
+  // Two thirds are moved: what is written first.
+  for (let turn = 0; dataFiles(disk).length < 2; turn++) {
+    assert(turn < 10_000);
+    await Promise.resolve();
+  }
+  disk.faults.capacityBytes = disk.usedBytes() + LIMITS.reserveBytes / 2;
+  await engine.compacted();
+  assertEquals(dataFiles(disk).length, 2);
+  disk.faults.capacityBytes = disk.usedBytes() + LIMITS.reserveBytes / 2 + 14 * VALUE.length;
+  await engine.checkpoint();
+  await engine.compacted();
+  assertEquals(dataFiles(disk).length, 1);
+  for (const key of keys) assertEquals(textOf(engine.read(1, key)!.value), VALUE);
   await engine.close();
 });
