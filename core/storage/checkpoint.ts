@@ -15,6 +15,8 @@ import type { CommittedState } from "./state.ts";
 export const MANIFEST_NAME = "checkpoint";
 const CARRY_RECORDS = 1024;
 const RETRY_AFTER_MS = 2000;
+/** While room is short. */
+const GIVE_BACK_EVERY_MS = 5000;
 
 export interface CheckpointParts {
   readonly clock: Clock;
@@ -27,6 +29,8 @@ export interface CheckpointParts {
   readonly files: DataFiles;
   readonly writer: LogWriter;
   readonly groups: GroupCommit;
+  /** Whether writes are refused for lack of room. */
+  readonly isShort: () => boolean;
   /** Told after each checkpoint. */
   readonly done: () => void;
 }
@@ -48,6 +52,7 @@ interface Snapshot {
 export class Checkpoints {
   #running: Promise<void> | undefined;
   #lastPosition = 0;
+  #lastMs = 0;
   #notBeforeMs = 0;
   /** Set after damage was found in the log: its segments are kept for salvage in this folder, not removed. */
   evidenceFolder: string | undefined;
@@ -62,19 +67,29 @@ export class Checkpoints {
     this.parts.done();
   }
 
-  /** Begins one when enough was logged since the last. */
+  /** Begins one when it is due. */
   maybe(): void {
-    const { writer, clock, checkpointBytes, log } = this.parts;
-    if (writer.position - this.#lastPosition < checkpointBytes || this.#running !== undefined) return;
-    if (clock.monotonicMs() < this.#notBeforeMs) return;
+    const { clock, log } = this.parts;
+    if (this.#running !== undefined || clock.monotonicMs() < this.#notBeforeMs || !this.#isDue()) return;
     this.make().catch((error) => {
       this.#notBeforeMs = clock.monotonicMs() + RETRY_AFTER_MS;
       log("warn", "no checkpoint could be made; it is tried again", { error });
     });
   }
 
+  /**
+   * Enough was logged since the last. While room is short little is, but what deletes have freed, in the log and by
+   * the compaction that follows, is given back by checkpoints alone.
+   */
+  #isDue(): boolean {
+    const { writer, clock, checkpointBytes, isShort } = this.parts;
+    if (writer.position - this.#lastPosition >= checkpointBytes) return true;
+    return isShort() && clock.monotonicMs() - this.#lastMs >= GIVE_BACK_EVERY_MS;
+  }
+
   async #make(): Promise<void> {
-    const { groups, disk, folder, files } = this.parts;
+    const { groups, disk, folder, files, clock } = this.parts;
+    this.#lastMs = clock.monotonicMs();
     try {
       const snapshot = await groups.atRest(() => this.#snapshot());
       await this.#flush(snapshot.files);
@@ -126,11 +141,7 @@ export class Checkpoints {
   }
 
   async #flush(used: readonly DataFile[]): Promise<void> {
-    for (const file of used) {
-      if (!file.unsynced) continue;
-      file.flush();
-      await file.sync();
-    }
+    for (const file of used) await file.sync();
     // Until the folder is synced the file may be gone with the power, also if this checkpoint fails before.
     const created = used.filter((file) => file.created);
     const folders = new Set(created.map(({ path }) => path.slice(0, path.lastIndexOf("/"))));

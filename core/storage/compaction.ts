@@ -9,6 +9,8 @@ import type { CommittedState } from "./state.ts";
 
 /** Between two steps others have their turn. */
 const PAUSE_MS = 1;
+/** So much is copied at most between two syncs, so that none of them takes long. */
+const SYNC_EVERY_BYTES = 16 << 20;
 
 export interface CompactionParts {
   readonly clock: Clock;
@@ -70,41 +72,63 @@ export class Compaction {
   }
 
   async #run(): Promise<void> {
-    const { files, log, failed, checkpoint } = this.parts;
+    const { log, failed, checkpoint } = this.parts;
     try {
-      for (const shard of files.shards) {
-        if (this.#worth(shard) && this.#hasRoom(shard)) await this.#compact(shard);
-        if (this.#stopped) return;
-      }
-      await checkpoint();
+      // The checkpoint removes what was rewritten, which may be the room for the next.
+      while (await this.#pass()) await checkpoint();
     } catch (error) {
       if (error instanceof DiskError && error.fault === "io") failed(error);
       else log("warn", "compaction was put off", { error: messageOf(error) });
     }
   }
 
-  #hasRoom({ current }: Shard): boolean {
-    const { disk, folder, reserveBytes } = this.parts;
-    return disk.freeBytes(folder) > reserveBytes + current!.liveBytes;
+  /** Rewrites what it can, that with the least to move first; returns whether there was any. */
+  async #pass(): Promise<boolean> {
+    let rewritten = false;
+    for (const shard of this.parts.files.shards.toSorted((a, b) => toMove(a) - toMove(b))) {
+      if (this.#worth(shard) && await this.#compact(shard)) rewritten = true;
+      if (this.#stopped) return false;
+    }
+    return rewritten;
   }
 
-  async #compact(shard: Shard): Promise<void> {
+  /**
+   * Half of the reserve is enough, as for deletes, or the disk that puts have filled up to the reserve would stay full:
+   * the other half is the checkpoint's.
+   */
+  #hasRoom(shard: Shard): boolean {
+    const { disk, folder, reserveBytes } = this.parts;
+    const bytes = toMove(shard);
+    return bytes === 0 || disk.freeBytes(folder) > bytes + reserveBytes / 2;
+  }
+
+  /** False: it was put off, and goes on the next time. */
+  async #compact(shard: Shard): Promise<boolean> {
+    if (!this.#hasRoom(shard)) return false;
     const { files, clock } = this.parts;
     if (shard.older === undefined) files.renew(shard);
     const older = shard.older!;
+    const current = files.currentOf(shard);
     const scan = new DataScan(older);
-    while (!this.#stopped && older.liveBytes > 0) {
+    while (older.liveBytes > 0) {
+      // Others write meanwhile.
+      if (this.#stopped || !this.#hasRoom(shard)) return false;
       const more = await shard.lock.writing(() => this.#step(shard, scan));
+      if (current.unsyncedBytes >= SYNC_EVERY_BYTES) await current.sync();
       if (!more) break;
       await clock.sleep(PAUSE_MS);
     }
-    if (this.#stopped) return;
-    if (older.liveBytes > 0) return this.#damaged(older);
+    if (older.liveBytes > 0) {
+      this.#damaged(older);
+      return false;
+    }
+    // Gets and puts of the file wait for the lock: under it there is only the last moment's to be synced.
+    await current.sync();
     await shard.lock.writing(async () => {
-      files.currentOf(shard).flush();
-      await files.currentOf(shard).sync();
+      await current.sync();
       files.dropOlder(shard);
     });
+    return true;
   }
 
   /** Moves the live ones of some records; false at the end of the file. */
@@ -152,4 +176,9 @@ export class Compaction {
       }
     }
   }
+}
+
+/** How many bytes are to be written to rewrite the file. */
+function toMove({ older, current }: Shard): number {
+  return (older ?? current)?.liveBytes ?? 0;
 }

@@ -44,8 +44,10 @@ export class DataFile {
   readonly #dirty: Uint8Array[] = [];
   /** Number of the first of them. BLOCK_BYTES * (#dirtyFrom + #dirty.length) >= size */
   #dirtyFrom = 0;
-  /** Something was written or appended since the last sync. */
-  #unsynced = false;
+  /** How much of it a sync has brought to stable storage, or was there when it was opened. #syncedSize <= #size */
+  #syncedSize: number;
+  /** The last sync that was asked for. One at a time: of an error the system tells but one of them. */
+  #syncing: Promise<void> = Promise.resolve();
 
   /** Opens the file with the first `size` bytes of what is there. */
   constructor(readonly parts: DataFileParts, size: number) {
@@ -56,6 +58,7 @@ export class DataFile {
     this.seed = parts.seed;
     this.#size = size;
     if (size > 0) this.#openAt(size);
+    this.#syncedSize = this.#size;
   }
 
   get size(): number {
@@ -71,8 +74,9 @@ export class DataFile {
     return this.#size - this.liveBytes;
   }
 
-  get unsynced(): boolean {
-    return this.#unsynced;
+  /** Appended since the last sync that went well began. */
+  get unsyncedBytes(): number {
+    return this.#size - this.#syncedSize;
   }
 
   /** Puts the record behind the last; returns its offset. A full disk is no error, see the class; DiskError `io` is. */
@@ -89,7 +93,6 @@ export class DataFile {
       this.#size += part;
       completed ||= at + part === BLOCK_BYTES;
     }
-    this.#unsynced = true;
     if (completed) this.#writeComplete();
     return offset;
   }
@@ -164,10 +167,15 @@ export class DataFile {
     this.#write(this.#dirty.length);
   }
 
-  /** fdatasync of what {@link flush} wrote. */
+  /** Brings all to stable storage; without room for it as {@link flush}. Once one has failed all do. */
   async sync(): Promise<void> {
-    this.#unsynced = false;
-    await this.#file?.sync();
+    if (this.unsyncedBytes === 0) return;
+    this.flush();
+    const size = this.#size;
+    const file = this.#file!;
+    this.#syncing = this.#syncing.then(() => file.sync());
+    await this.#syncing;
+    this.#syncedSize = size;
   }
 
   close(): void {

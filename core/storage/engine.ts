@@ -72,7 +72,7 @@ export class Engine {
     const { slots, files, state, writer } = recovered;
     this.#slots = slots;
     for (const slot of slots) slot.writtenLsn = slot.lastLsn;
-    this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes);
+    this.#space = new SpaceGate(clock, disk, folder, limits.reserveBytes, () => this.#maybeCheckpoint());
     this.#groups = new GroupCommit(writer, clock, limits, slots, {
       settled: (record) => settle(state, slots[record.slot]!, record),
       written: (touched) => this.#writes.tell(touched).includes(true),
@@ -82,7 +82,8 @@ export class Engine {
     });
     const shared = { ...limits, clock, disk, log, folder, slots, files, state };
     const done = () => this.#compaction.consider();
-    this.#checkpoints = new Checkpoints({ ...shared, writer, groups: this.#groups, done });
+    const isShort = () => this.#space.isShort;
+    this.#checkpoints = new Checkpoints({ ...shared, writer, groups: this.#groups, isShort, done });
     const checkpoint = () => this.#checkpoints.make();
     const failed = (error: unknown) => this.#groups.fail(error);
     this.#compaction = new Compaction({ ...shared, checkpoint, failed });
@@ -354,6 +355,10 @@ export class Engine {
 
   #onGroup(touched: ReadonlySet<number>): void {
     this.#durable.tell(touched);
+    this.#maybeCheckpoint();
+  }
+
+  #maybeCheckpoint(): void {
     if (!this.#closed) this.#checkpoints.maybe();
   }
 

@@ -19,7 +19,14 @@ export class SpaceGate {
     readonly disk: Disk,
     readonly folder: string,
     readonly reserveBytes: number,
+    /** Told of each refusal. */
+    readonly refused: () => void,
   ) {}
+
+  /** At the last look there was not room for every write. */
+  get isShort(): boolean {
+    return this.#refusedAtMs !== undefined || this.#free < this.reserveBytes;
+  }
 
   /** Throws KvError disk-full when `bytes` more may not be logged. */
   admit(bytes: number, isDelete: boolean): void {
@@ -36,10 +43,12 @@ export class SpaceGate {
   full(): void {
     this.#free = 0;
     this.#refusedAtMs = this.clock.monotonicMs();
+    this.refused();
   }
 
   #refuse(): never {
     this.#refusedAtMs ??= this.clock.monotonicMs();
+    this.refused();
     const mib = (bytes: number) => `${(bytes / (1 << 20)).toFixed(1)} MiB`;
     throw new KvError(
       "disk-full",

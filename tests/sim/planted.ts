@@ -78,8 +78,8 @@ export const PLANTED: readonly Planted[] = [
   {
     name: "a checkpoint without synced files",
     file: "core/storage/checkpoint.ts",
-    find: "      await file.sync();\n",
-    replace: "",
+    find: "await file.sync();",
+    replace: "file.flush();",
     why: "the log is released while the files are not on the disk",
   },
   {
