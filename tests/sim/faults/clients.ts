@@ -6,12 +6,12 @@ export const CLIENT_FAULTS: readonly Fault[] = [
     // Nobody knows what became of what all clients have under way: all of it comes again, at once, and again and again.
     name: "retry storm",
     group: "network",
-    lastsMs: 1000,
+    lastsMs: 500,
     inject: (cluster, random) => {
       const { network, scheduler } = cluster;
       const clients = cluster.clients.filter(({ ready }) => ready);
       if (clients.length === 0) return undefined;
-      const everyMs = random.pick([20, 100, 400]);
+      const everyMs = random.pick([50, 200]);
       let over = false;
       const breakAll = () => {
         if (over) return;
