@@ -9,6 +9,8 @@ export class Follower {
    * isrSeq is seen.
    */
   proposedSeq: number | undefined;
+  /** When it was proposed first at that isrSeq. Defined <=> proposedSeq is. */
+  proposedMs: number | undefined;
   /** Everything of the owner's log through here is on stable storage there. Falls only with a copy that was given up. */
   ackedLsn = 0;
   /** When that last rose. */

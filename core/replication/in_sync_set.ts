@@ -51,7 +51,7 @@ export class InSyncSet {
     for (const follower of [...this.#followers]) {
       follower.inRing = entry.isr.some((ref) => sameRef(ref, follower.ref));
       if (follower.proposedSeq !== undefined && entry.isrSeq > follower.proposedSeq) {
-        follower.proposedSeq = undefined;
+        follower.proposedSeq = follower.proposedMs = undefined;
       }
       if (follower.counts || wanted.some((ref) => sameRef(ref, follower.ref))) continue;
       this.#followers.splice(this.#followers.indexOf(follower), 1);
@@ -60,7 +60,8 @@ export class InSyncSet {
   }
 
   /** From now on the follower counts. */
-  propose(follower: Follower): void {
+  propose(follower: Follower, nowMs: number): void {
+    if (follower.proposedSeq !== this.isrSeq) follower.proposedMs = nowMs;
     follower.proposedSeq = this.isrSeq;
     this.#changed();
   }

@@ -7,7 +7,7 @@ import type { InSyncSet } from "./in_sync_set.ts";
 export interface Wanted {
   /** Who should own it by the rule; undefined while no node may. */
   readonly owner: NodeRef | undefined;
-  /** Members in sync that it has no use for once all others who are to copy it are in sync. */
+  /** Members in sync, or proposed, that it has no use for once all others who are to copy it are in sync. */
   readonly superfluous: readonly NodeRef[];
 }
 
@@ -75,30 +75,53 @@ export function nextWish(
   nowMs: number,
   patience: Patience,
 ): Wish | undefined {
-  const { inSync, due, neededLsn, serving } = slot;
-  const { followers } = inSync;
-  const broken = followers.find((follower) =>
-    follower.counts && faultOf(follower, due, nowMs, patience) !== undefined
-  );
-  if (broken !== undefined) {
-    const reason = faultOf(broken, due, nowMs, patience);
-    return { kind: ProposalKind.REMOVE, follower: broken, reason };
+  const { followers } = slot.inSync;
+  for (const follower of followers) {
+    const reason = whyRemoved(follower, slot, wanted, nowMs, patience);
+    if (reason !== undefined) return { kind: ProposalKind.REMOVE, follower, reason };
   }
-  const caughtUp = followers.find((follower) =>
-    !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
-    // Or nothing could be answered until it has promised.
-    follower.promisedUntilMs > nowMs && nowMs - follower.refusedMs >= patience.stalledMs &&
-    !isIn(wanted.superfluous, follower) && faultOf(follower, due, nowMs, patience) === undefined
-  );
-  if (caughtUp !== undefined) return { kind: ProposalKind.ADD, follower: caughtUp };
+  const caughtUp = followers.filter((follower) => mayEnter(follower, slot, wanted, nowMs, patience));
+  const next = caughtUp.find(({ proposedMs }) => nowMs - (proposedMs ?? nowMs) < patience.stalledMs);
+  if (next !== undefined) return { kind: ProposalKind.ADD, follower: next };
+  // One that the master does not take holds nothing up.
+  const again = caughtUp[0] && { kind: ProposalKind.ADD, follower: caughtUp[0] };
   // The owner before lets go of its promises, and of the slot, once this one serves.
-  if (!serving) return undefined;
+  if (!slot.serving) return again;
   const complete = followers.every((follower) => follower.inRing);
   const superfluous = followers.find((follower) => follower.inRing && isIn(wanted.superfluous, follower));
   if (complete && superfluous !== undefined) return { kind: ProposalKind.REMOVE, follower: superfluous };
   const successor = followers.find((follower) => follower.inRing && sameRef(follower.ref, wanted.owner));
   if (successor !== undefined) return { kind: ProposalKind.HAND_OVER, follower: successor };
-  return undefined;
+  return again;
+}
+
+/** Why a member of the effective in-sync set is to leave it without waiting for anybody. */
+function whyRemoved(
+  follower: Follower,
+  { due }: OwnedSlot,
+  wanted: Wanted,
+  nowMs: number,
+  patience: Patience,
+): string | undefined {
+  if (!follower.counts) return undefined;
+  // It was proposed when the ring still wanted it, and the master did not take it: it left, as a rule.
+  if (!follower.inRing && isIn(wanted.superfluous, follower)) {
+    return "it was proposed, and is not wanted any more";
+  }
+  return faultOf(follower, due, nowMs, patience);
+}
+
+function mayEnter(
+  follower: Follower,
+  { due, neededLsn }: OwnedSlot,
+  wanted: Wanted,
+  nowMs: number,
+  patience: Patience,
+): boolean {
+  return !follower.inRing && follower.streaming && follower.ackedLsn >= neededLsn &&
+    // Or nothing could be answered until it has promised.
+    follower.promisedUntilMs > nowMs && nowMs - follower.refusedMs >= patience.stalledMs &&
+    !isIn(wanted.superfluous, follower) && faultOf(follower, due, nowMs, patience) === undefined;
 }
 
 function isIn(refs: readonly NodeRef[], { ref }: Follower): boolean {

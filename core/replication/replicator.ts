@@ -251,7 +251,7 @@ export class Replicator {
         this.parts.log("debug", "a copy is to leave the in-sync set", { slot, node, reason });
       }
       // Counted in before the master is asked.
-      if (kind === ProposalKind.ADD) inSync.propose(follower);
+      if (kind === ProposalKind.ADD) inSync.propose(follower, this.parts.clock.monotonicMs());
       return proposalOf(slot, epoch, inSync.isrSeq, wish);
     });
   }
@@ -272,7 +272,7 @@ export class Replicator {
       const owned = { inSync, due, neededLsn, serving: owner.state === "serving" };
       const wanted = {
         owner: placement.wanted[slot]?.ref,
-        superfluous: superfluousOf(ring, slot, placement),
+        superfluous: superfluousOf(ring, slot, placement, inSync.members),
       };
       const wish = nextWish(owned, wanted, nowMs, patience);
       if (wish !== undefined) wishes.push({ owner, wish });

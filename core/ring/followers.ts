@@ -34,10 +34,15 @@ export function followersOf(ring: Ring, slot: number, placement: Placement): Nod
   return [...found.values()];
 }
 
-/** Members in sync that the slot has no use for once all others of {@link followersOf} are in sync too. */
-export function superfluousOf(ring: Ring, slot: number, placement: Placement): NodeRef[] {
-  const { owner, isr } = ring.slots[slot]!;
-  return isr.filter((ref) =>
+/** Those of the members that the slot has no use for once all others of {@link followersOf} are in sync too. */
+export function superfluousOf(
+  ring: Ring,
+  slot: number,
+  placement: Placement,
+  members: readonly NodeRef[],
+): NodeRef[] {
+  const { owner } = ring.slots[slot]!;
+  return members.filter((ref) =>
     !sameRef(ref, owner) && !sameRef(ref, placement.wanted[slot]?.ref) &&
     !placement.standbys[slot]!.some((standby) => sameRef(standby, ref))
   );

@@ -81,7 +81,7 @@ Deno.test("letting go: an owner refuses what it does not serve just so, and whom
   assertEquals(ask(GOOD), followed, "whichever process of it");
   adopt(ISR_SEQ, [ASKER]);
   assertEquals(ask(GOOD), followed);
-  owner.inSync.propose(owner.inSync.followers.find(({ ref }) => ref.id === ASKER.id)!);
+  owner.inSync.propose(owner.inSync.followers.find(({ ref }) => ref.id === ASKER.id)!, 0);
   adopt(ISR_SEQ, []);
   assertEquals(ask(GOOD), unserved, "without its promise nothing is served");
   owner.inSync.promised(owner.inSync.followers[0]!, 1e9, 1e9);
@@ -99,7 +99,7 @@ Deno.test("letting go: an owner refuses while one that is to have a copy has non
   adopt(ISR_SEQ, [OTHER]);
   assertEquals(ask(GOOD), "others are to have it first");
   assertEquals(ask(position(0, [0], [0])), undefined, "nothing is lost with an empty one");
-  owner.inSync.propose(owner.inSync.followers[0]!);
+  owner.inSync.propose(owner.inSync.followers[0]!, 0);
   owner.inSync.promised(owner.inSync.followers[0]!, 1e9, 1e9);
   assertEquals(ask(GOOD), "others are to have it first", "the master may refuse it");
   adopt(ISR_SEQ, [OTHER], [OTHER]);

@@ -20,6 +20,7 @@ import { Seeded } from "./seeded.ts";
 const SELF: NodeRef = { id: "self", incarnation: 1 };
 const A: NodeRef = { id: "a", incarnation: 1 };
 const B: NodeRef = { id: "b", incarnation: 1 };
+const C: NodeRef = { id: "c", incarnation: 1 };
 const PATIENCE = { stalledMs: 1000, silentMs: 600, downMs: 200 };
 
 function entry(isrSeq: number, ...isr: NodeRef[]): SlotEntry {
@@ -80,7 +81,7 @@ Deno.test("in sync: a proposed follower counts until a ring above its isrSeq is 
   const set = new InSyncSet(SELF);
   set.adopt(entry(5), [A], 0);
   assertEquals(set.ackedLsn(), Infinity);
-  set.propose(set.followers[0]!);
+  set.propose(set.followers[0]!, 0);
   assertEquals(set.ackedLsn(), 0);
   set.adopt(entry(5), [A], 0);
   assertEquals(set.ackedLsn(), 0, "the same isrSeq decides nothing");
@@ -93,7 +94,7 @@ Deno.test("in sync: a proposed follower counts until a ring above its isrSeq is 
 Deno.test("in sync: a proposed follower that the ring does not want any more counts as well", () => {
   const set = new InSyncSet(SELF);
   set.adopt(entry(5), [A], 0);
-  set.propose(set.followers[0]!);
+  set.propose(set.followers[0]!, 0);
   set.adopt(entry(5), [], 0);
   assertEquals(set.effective.map(({ ref }) => ref.id), ["a"]);
   set.adopt(entry(6), [], 0);
@@ -182,6 +183,27 @@ Deno.test("wishes: the owner before stays in sync until the new one serves", () 
   };
   assertEquals(wish(false), undefined);
   assertEquals(wish(true)?.kind, ProposalKind.REMOVE);
+});
+
+Deno.test("wishes: one that the master does not take holds up nobody, and goes when it is not wanted any more", () => {
+  const set = new InSyncSet(SELF);
+  set.adopt(entry(5, A), [A, B, C], 0);
+  const alive = { downSinceMs: undefined, promisedUntilMs: 9000, streaming: true, ackedLsn: 4 };
+  for (const follower of set.followers) Object.assign(follower, alive);
+  const [a, b, c] = set.followers;
+  const wish = (nowMs: number, superfluous: NodeRef[] = []) => {
+    const slot = { inSync: set, due: { soonLsn: 4, lateLsn: 4 }, neededLsn: 4, serving: true };
+    const found = nextWish(slot, { owner: A, superfluous }, nowMs, PATIENCE);
+    if (found?.kind === ProposalKind.ADD) set.propose(found.follower, nowMs);
+    return { kind: found?.kind, follower: found?.follower };
+  };
+  assertEquals(wish(1000), { kind: ProposalKind.ADD, follower: b });
+  assertEquals(wish(1999), { kind: ProposalKind.ADD, follower: b });
+  assertEquals(wish(2000), { kind: ProposalKind.ADD, follower: c }, "a second is enough for one");
+  assertEquals(wish(3000), { kind: ProposalKind.HAND_OVER, follower: a });
+  assertEquals(wish(3000, [B]), { kind: ProposalKind.REMOVE, follower: b });
+  set.adopt(entry(6, A), [A, C], 3000);
+  assertEquals(wish(3000), { kind: ProposalKind.ADD, follower: c }, "and is proposed anew");
 });
 
 Deno.test("batch: records come back as they were", () => {
