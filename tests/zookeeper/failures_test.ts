@@ -61,8 +61,8 @@ Deno.test("ZooKeeper: an idle session leaves a server that freezes, and lives on
   assertEquals(states, ["suspended", "connected"]);
   assertEquals((await session.get(path))?.stat.ephemeralOwner, session.id);
   assertEquals(hints, 1, "what may have been missed is hinted at");
-  ensemble.server(frozen).signal("SIGCONT");
   await session.close();
+  await thaw(frozen);
 });
 
 Deno.test("ZooKeeper: a call to a frozen server ends in time", async () => {
@@ -71,8 +71,8 @@ Deno.test("ZooKeeper: a call to a frozen server ends in time", async () => {
   ensemble.server(frozen).signal("SIGSTOP");
   await assertFault("connection-loss", () => session.get(path));
   await reached(session, "connected");
-  ensemble.server(frozen).signal("SIGCONT");
   await session.close();
+  await thaw(frozen);
 });
 
 Deno.test("ZooKeeper: the session of a server that is killed lives on at another", async () => {
@@ -130,7 +130,7 @@ Deno.test("ZooKeeper: all servers freeze for longer than a session; afterwards e
   await systemClock.sleep(3000); // the condition is that the servers' clocks go on while they stand still
   for (const server of ensemble.servers) server.signal("SIGCONT");
   // Whether the old session lived on is up to the servers; both ways it says so, and then a session can be used.
-  const usable = await usableSoon(session);
+  const usable = await usableSoon(options(1), session);
   await usable.close();
   await session.close();
   await ensemble.start(); // waits until all serve
@@ -152,15 +152,25 @@ async function suspendedAndBack(session: Session): Promise<void> {
   await reached(session, "connected");
 }
 
+/** The server goes on, and serves again: at first it takes itself for what it was, and then has to join the others anew. */
+async function thaw(server: number): Promise<void> {
+  const { address } = ensemble.server(server);
+  ensemble.server(server).signal("SIGCONT");
+  const session = await usableSoon(options(server, { servers: [address] }));
+  await session.close();
+}
+
 /**
- * A session that creates nodes: this one, or another if it expired. What has just connected may lose its server
- * again while the servers agree on a leader: such a call is made anew.
+ * A session that creates nodes: this one, or another if there is none, or it expired. What has just connected may lose
+ * its server again while the servers agree on a leader: such a call is made anew.
  */
-async function usableSoon(session: Session): Promise<Session> {
+async function usableSoon(withOptions: ZooKeeperOptions, session?: Session): Promise<Session> {
   let usable = session;
   for (;;) {
     try {
-      if (usable.state === "expired") usable = await zookeeperCoordinator(options(1)).open();
+      if (usable === undefined || usable.state === "expired") {
+        usable = await zookeeperCoordinator(withOptions).open();
+      }
       await settled(usable);
       await usable.create(`/e-${++tests}`, "", "ephemeral");
       return usable;
