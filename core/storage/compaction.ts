@@ -82,7 +82,7 @@ export class Compaction {
     }
   }
 
-  /** Rewrites what it can, that with the least to move first; returns whether there was any. */
+  /** Rewrites what it can, that with the least to move first; returns whether it has rewritten a file. */
   async #pass(): Promise<boolean> {
     let rewritten = false;
     for (const shard of this.parts.files.shards.toSorted((a, b) => toMove(a) - toMove(b))) {

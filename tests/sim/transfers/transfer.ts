@@ -183,10 +183,10 @@ export class Transfer {
     ensemble.cut(name, on);
     for (const other of names) {
       if (other === name) continue;
-      if (on) network.cut(name, other);
-      else network.heal(name, other);
-      if (on) network.cut(other, name);
-      else network.heal(other, name);
+      for (const [from, to] of [[name, other], [other, name]] as const) {
+        if (on) network.cut(from, to);
+        else network.heal(from, to);
+      }
     }
   }
 
